@@ -1,0 +1,111 @@
+"""Utterances end to end, without padding: where each one lies in the packed wave and among the packed tokens.
+
+Every utterance starts on a multiple of the model's hop (320 samples), so the strided convolutions, run once over the
+whole packed wave, give it exactly the frames it would have alone, followed by one frame that straddles two utterances
+and is dropped. Among the tokens each utterance has `slots` places in front of its frames: zeros while the positional
+convolutions run (the zero padding they expect), the learned extra tokens afterwards.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+HOP = 320  # samples between frames: 5 · 2 · 2 · 2 · 2 · 2 · 2
+FIELD = 400  # samples that one frame sees
+
+
+def count_frames(samples: int) -> int:
+    """Frames that the model makes of `samples` samples at 16 kHz: one every 20 ms, none below 25 ms.
+
+    >>> count_frames(16_000), count_frames(400), count_frames(399)
+    (49, 1, 0)
+    """
+    return max(0, (samples - FIELD) // HOP + 1)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places of the utterances of one pack, in its order.
+
+    frames : frames of each utterance, at least 1
+    slots : token places in front of each utterance's frames; the last `extra` of them take the extra tokens
+    extra : learned extra tokens of the model
+
+    >>> layout = Layout(frames=(2, 3), slots=10, extra=10)
+    >>> layout.tokens, layout.token_starts, layout.wave_starts, layout.spans
+    (25, (0, 12), (0, 960), ((0, 12), (12, 25)))
+    """
+
+    frames: tuple[int, ...]
+    slots: int
+    extra: int
+
+    @cached_property
+    def units(self) -> int:
+        """Hops of the packed wave: each utterance's frames and the one that is dropped."""
+        return sum(self.frames) + len(self.frames)
+
+    @cached_property
+    def samples(self) -> int:
+        """Samples of the packed wave; the last frame looks FIELD - HOP samples past its own hop."""
+        return self.units * HOP
+
+    @cached_property
+    def wave_starts(self) -> tuple[int, ...]:
+        """First sample of each utterance in the packed wave."""
+        return tuple(accumulate((HOP * (frames + 1) for frames in self.frames[:-1]), initial=0))
+
+    @cached_property
+    def tokens(self) -> int:
+        """Token places of the pack."""
+        return sum(self.frames) + self.slots * len(self.frames)
+
+    @cached_property
+    def token_starts(self) -> tuple[int, ...]:
+        """First slot of each utterance among the tokens."""
+        return tuple(accumulate((self.slots + frames for frames in self.frames[:-1]), initial=0))
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) of each utterance's extra tokens and frames: what attends to one another."""
+        idle = self.slots - self.extra
+        return tuple(
+            (start + idle, start + self.slots + frames)
+            for start, frames in zip(self.token_starts, self.frames, strict=True)
+        )
+
+    @cached_property
+    def frame_spans(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) of each utterance's frames among the tokens."""
+        return tuple(
+            (start + self.slots, start + self.slots + frames)
+            for start, frames in zip(self.token_starts, self.frames, strict=True)
+        )
+
+
+def plan_packs(frames: Sequence[int], *, slots: int, max_tokens: int) -> Iterator[list[int]]:
+    """Indices of the utterances of each pack: best fit by decreasing length, at most `max_tokens` tokens in each.
+
+    An utterance that alone exceeds the budget gets a pack of its own. The longest pack comes first, so that a budget
+    that is too large for the memory shows at once.
+
+    >>> list(plan_packs([5, 40, 7, 30], slots=10, max_tokens=60))
+    [[1], [3, 2], [0]]
+    """
+    rooms: list[tuple[int, int]] = []  # (tokens left, pack), ascending
+    packs: list[list[int]] = []
+    for index in sorted(range(len(frames)), key=lambda i: (-frames[i], i)):
+        need = frames[index] + slots
+        place = bisect_left(rooms, (need, -1))
+        if place < len(rooms):
+            left, pack = rooms.pop(place)
+            packs[pack].append(index)
+        else:
+            left, pack = max_tokens, len(packs)
+            packs.append([index])
+        insort(rooms, (left - need, pack))
+    yield from packs

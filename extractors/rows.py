@@ -1,0 +1,136 @@
+"""Embeddings as rows of an Arrow table, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from extractors.errors import InputError
+from extractors.types import Embedding, Extractor, Float32
+
+FramesDtype = Literal["float32", "float16"]
+FRAMES_DTYPES: dict[str, pa.DataType] = {"float32": pa.float32(), "float16": pa.float16()}
+METADATA = b"emofuse"
+FORMAT = 1
+# LanceDB then refuses the second of two concurrent inserts of a key, and the loser finds the row and is content
+PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExtractor:
+    """Whose vectors a table holds. `rows` is None where nobody counted them."""
+
+    table: str
+    name: str
+    fingerprint: str
+    modality: str
+    dim: int
+    frame_rate: float | None
+    labels: tuple[str, ...]
+    describe: dict[str, Any]
+    frames_dtype: str
+    rows: int | None = None
+
+
+def table_schema(extractor: Extractor, labels: Sequence[str], frames_dtype: FramesDtype) -> pa.Schema:
+    """Columns of an extractor's table; the extractor itself is described in the schema's metadata.
+
+    key str · vector (dim,) float32 · num_frames int32, 0 where none are kept · frames (frames, dim) or null ·
+    scores (classes,) float32 or null.
+    """
+    record = {
+        "format": FORMAT,
+        "name": extractor.name,
+        "fingerprint": extractor.fingerprint,
+        "modality": extractor.modality,
+        "dim": extractor.dim,
+        "frame_rate": extractor.frame_rate,
+        "labels": list(labels),
+        "describe": extractor.describe(),
+    }
+    return pa.schema(
+        [
+            pa.field("key", pa.string(), nullable=False, metadata=PRIMARY_KEY),
+            pa.field("vector", pa.list_(pa.float32(), extractor.dim), nullable=False),
+            pa.field("num_frames", pa.int32(), nullable=False),
+            pa.field("frames", pa.list_(pa.list_(FRAMES_DTYPES[frames_dtype], extractor.dim))),
+            pa.field("scores", pa.list_(pa.float32())),
+        ],
+        metadata={METADATA: json.dumps(record, ensure_ascii=False)},
+    )
+
+
+def stored_extractor(table: str, schema: pa.Schema, rows: int | None = None) -> StoredExtractor:
+    """What `table_schema` wrote. Raises InputError for a table that this version of Emofuse did not make."""
+    record = json.loads((schema.metadata or {}).get(METADATA, "{}"))
+    if record.pop("format", None) != FORMAT:
+        raise InputError(f"store: table {table} is from another program, or from another version of Emofuse")
+    record["labels"] = tuple(record["labels"])
+    kind = schema.field("frames").type.value_type.value_type
+    dtype = next(name for name, candidate in FRAMES_DTYPES.items() if candidate == kind)
+    return StoredExtractor(table=table, frames_dtype=dtype, rows=rows, **record)
+
+
+def to_rows(keys: Sequence[str], embeddings: Sequence[Embedding], schema: pa.Schema) -> pa.Table:
+    """Rows in the order of `keys`. Vectors must be (dim,), frames (frames, dim)."""
+    dim = schema.field("vector").type.list_size
+    vectors = np.stack([embedding.vector for embedding in embeddings], dtype=np.float32)  # (rows, dim)
+    scores = [None if embedding.scores is None else embedding.scores for embedding in embeddings]
+    columns = [
+        pa.array(keys, pa.string()),
+        pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dim),
+        pa.array([0 if embedding.frames is None else len(embedding.frames) for embedding in embeddings], pa.int32()),
+        _frames([embedding.frames for embedding in embeddings], schema.field("frames").type),
+        pa.array(scores, schema.field("scores").type),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _frames(sequences: Sequence[Float32 | None], kind: pa.ListType) -> pa.Array:
+    if all(sequence is None for sequence in sequences):
+        return pa.nulls(len(sequences), kind)
+    dtype = kind.value_type.value_type.to_pandas_dtype()
+    values = np.concatenate([np.asarray(frames, dtype).reshape(-1) for frames in sequences if frames is not None])
+    lengths = [0 if frames is None else len(frames) for frames in sequences]
+    return pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32()),
+        pa.FixedSizeListArray.from_arrays(pa.array(values), kind.value_type.list_size),
+        mask=pa.array([frames is None for frames in sequences]),
+    )
+
+
+def check_shapes(embedding: Embedding, dim: int) -> None:
+    """Raise ValueError, fit for a table of failures, for an embedding that is not (dim,) finite numbers."""
+    if embedding.vector.shape != (dim,):
+        raise ValueError(f"the vector has shape {embedding.vector.shape}, expected ({dim},)")
+    if not np.isfinite(embedding.vector).all():
+        raise ValueError("the vector is not finite")
+    if embedding.frames is not None:
+        if embedding.frames.ndim != 2 or embedding.frames.shape[1] != dim or not len(embedding.frames):
+            raise ValueError(f"the frames have shape {embedding.frames.shape}, expected (frames, {dim})")
+        if not np.isfinite(embedding.frames).all():
+            raise ValueError("the frames are not finite")
+    if embedding.scores is not None and not np.isfinite(embedding.scores).all():
+        raise ValueError("the scores are not finite")
+
+
+def vectors_of(column: pa.Array) -> Float32:
+    """Fixed-size lists -> (rows, dim), without a copy."""
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def frames_of(row: pa.ListScalar) -> Float32:
+    """One row's frames -> (frames, dim) float32."""
+    return vectors_of(row.values).astype(np.float32)
+
+
+def scores_of(column: pa.Array) -> Float32:
+    """Scores of equal length -> (rows, classes) float32. Raises KeyError where a row has none."""
+    if column.null_count:
+        raise KeyError(f"{column.null_count:,} of {len(column):,} embeddings have no scores")
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)

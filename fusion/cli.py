@@ -1,0 +1,186 @@
+"""`emofuse <verb> key=value …`: every verb is a Hydra app over conf/<verb>.yaml, with exit codes scripts can rely on.
+
+0 done · 2 wrong input or configuration · 1 anything else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+import secrets
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from extractors.errors import EmofuseError, InputError
+
+VERBS = {  # verb -> (module with `main`, what it does)
+    "train": ("train", "a table of speech, words and labels in; a trained, measured classifier out"),
+    "extract": ("fusion.verbs.extract", "fill the embedding store from a manifest; resumable"),
+    "predict": ("fusion.verbs.predict", "labels, probabilities and reasons for new clips, from a bundle"),
+}
+
+USAGE = "\n".join(
+    [
+        "emofuse VERB key=value …        e.g. emofuse train experiment=quickstart",
+        "",
+        *(f"  {verb:<9} {what}" for verb, (_, what) in VERBS.items()),
+        "",
+        "emofuse VERB --help shows the verb's configuration; --cfg job prints it as it would run.",
+    ]
+)
+
+Task = Callable[[DictConfig], Any]
+
+
+def conf_folder() -> Path:
+    """The configuration: conf/ of the checkout, or the copy that an installed wheel carries."""
+    checkout = Path(__file__).resolve().parents[1] / "conf"
+    if checkout.is_dir():
+        return checkout
+    return Path(next(iter(import_module("emofuse_conf").__path__)))
+
+
+def register_resolvers() -> None:
+    """`${emofuse.root:}` the checkout, `${emofuse.token:}` four hex digits that keep run folders apart."""
+    OmegaConf.register_new_resolver("emofuse.root", lambda: str(conf_folder().parent), replace=True)
+    # cached: Hydra resolves a run folder more than once and must get the same answer
+    OmegaConf.register_new_resolver(
+        "emofuse.token", lambda: secrets.token_hex(2), use_cache=True, replace=True
+    )
+
+
+def verb(name: str) -> Callable[[Task], Callable[[], None]]:
+    """Make `task(cfg)` the Hydra app of conf/<name>.yaml, with Emofuse's messages and exit codes."""
+
+    def decorate(task: Task) -> Callable[[], None]:
+        def job(cfg: DictConfig) -> Any:
+            _quiet_libraries()
+            try:
+                _refuse_unknown_keys(cfg, name)
+                return task(cfg)
+            except EmofuseError as error:
+                _fail(error)
+            except HydraException as error:  # instantiate: a component refused its configuration
+                _fail(_as_input_error(error, name))
+            except KeyboardInterrupt:
+                sys.stderr.write("\nStopped. What was extracted is kept; the same command goes on from there.\n")
+                raise SystemExit(1) from None
+
+        job.__module__, job.__qualname__, job.__doc__ = task.__module__, task.__qualname__, task.__doc__
+
+        def main() -> None:
+            register_resolvers()
+            if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
+                _fail(InputError("--experimental-rerun reads a pickle, and Emofuse reads nothing that can run code"))
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving with 1
+            try:
+                hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(job)()
+            except (HydraException, OmegaConfBaseException) as error:
+                _fail(_as_input_error(error, name))
+
+        main.__doc__ = task.__doc__
+        main.task = task  # type: ignore[attr-defined]  # what tests and the Python API call with a config of their own
+        return main
+
+    return decorate
+
+
+def main() -> None:
+    """Entry point of the `emofuse` command."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(USAGE + "\n")
+        raise SystemExit(0 if arguments else 2)
+    name = arguments[0]
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        _fail(InputError(f"no verb {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint=USAGE))
+    sys.argv = [f"emofuse {name}", *arguments[1:]]
+    import_module(VERBS[name][0]).main()
+
+
+def _fail(error: EmofuseError) -> None:
+    """Say it on standard error and leave with the error's exit code."""
+    sys.stderr.write(f"\nerror: {error}\n")
+    raise SystemExit(error.exit_code)
+
+
+def _quiet_libraries() -> None:
+    for noisy in ("httpx", "huggingface_hub", "sentence_transformers", "modelscope", "matplotlib", "fontTools", "numba"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+
+
+def _default_keys(name: str) -> set[str]:
+    """Top-level keys that conf/<name>.yaml and its groups define."""
+    config = OmegaConf.load(conf_folder() / f"{name}.yaml")
+    assert isinstance(config, DictConfig)
+    groups = {
+        str(key).removeprefix("override ").removeprefix("optional ").rsplit("/", 1)[-1].split("@")[0]
+        for entry in config.get("defaults", [])
+        if isinstance(entry, DictConfig)
+        for key in entry
+    }
+    return {str(key) for key in config if key not in ("defaults", "hydra")} | groups
+
+
+def _refuse_unknown_keys(cfg: DictConfig, name: str) -> None:
+    """`+typo=1` gets past Hydra; nothing would read it."""
+    known = _default_keys(name)
+    problems = [_with_nearest(f"{key}: no such key", str(key), known) for key in cfg if str(key) not in known]
+    if problems:
+        raise InputError("keys that nothing reads", problems)
+
+
+def _with_nearest(message: str, key: str, known: set[str] | list[str]) -> str:
+    near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+    return f"{message}; did you mean {near[0]}?" if near else message
+
+
+def _all_keys(name: str) -> list[str]:
+    """Dotted keys of the verb's default configuration, for the nearest-name hint."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose(name)
+    keys: list[str] = []
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            keys.append(f"{prefix}{key}")
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+                walk(child, f"{prefix}{key}.")
+
+    walk(config, "")
+    return keys
+
+
+def _as_input_error(error: Exception, name: str) -> InputError:
+    """Hydra's and OmegaConf's complaints, with the nearest key where a key was mistyped."""
+    causes = [str(error).strip()]
+    cause = error.__cause__
+    while cause is not None and len(causes) < 3:
+        if isinstance(cause, EmofuseError):
+            return cause if isinstance(cause, InputError) else InputError(str(cause))
+        causes.append(str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__)
+        cause = cause.__cause__
+    message = "\n".join(dict.fromkeys(causes))
+    match = re.search(r"Could not override '([^']+)'", message) or re.search(r"Key '([^']+)' is not in struct", message)
+    if match:
+        key = match.group(1)
+        return InputError(_with_nearest(f"{key}: no such key in the configuration of `{name}`", key, _all_keys(name)))
+    return InputError(message)

@@ -1,0 +1,245 @@
+"""A bundle and clips in; labels, probabilities and reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extractors.errors import InputError
+from extractors.types import Clip, Extractor, Modality
+from fusion.bundle import OWN_EXTRACTORS, BundleInfo, build, load_bundle
+from fusion.model import FusionModel
+from fusion.shapley import shapley_values
+
+UNCERTAIN = "uncertain"
+BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one clip.
+
+    label         : one of the bundle's labels, or `uncertain` where the confidence is below the bundle's threshold
+    probabilities : label -> probability, calibrated on the validation rows of the training run
+    entropy       : bits; 0 is sure, log2(classes) is a shrug
+    contributions : modality -> exact Shapley share of the probability of `best`; with `prior` they sum to it
+    prior         : probability of `best` with neither modality, its share of the training rows
+    error         : why there is no prediction (unreadable audio, say); all else is then empty
+    """
+
+    id: str
+    label: str = ""
+    best: str = ""
+    confidence: float = 0.0
+    probabilities: dict[str, float] = field(default_factory=dict)
+    entropy: float = 0.0
+    contributions: dict[str, float] = field(default_factory=dict)
+    prior: float = 0.0
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON Lines."""
+        if self.error is not None:
+            return {"id": self.id, "error": self.error}
+        return {
+            "id": self.id,
+            "label": self.label,
+            "best": self.best,
+            "confidence": self.confidence,
+            "entropy_bits": self.entropy,
+            "probabilities": self.probabilities,
+            "contributions": self.contributions,
+            "prior": self.prior,
+        }
+
+
+class Predictor:
+    """Uses a bundle. Encoders are built on first need, and must be the very ones that the bundle was trained on.
+
+    Args:
+        model: the trained model, on the CPU.
+        info: what the bundle says of itself.
+        device: "auto", "cpu" or "cuda", for the encoders.
+        sources: modality -> folder or model id to load that encoder from, where it lies elsewhere than in training.
+        offline: reach for no hub.
+    """
+
+    def __init__(
+        self,
+        model: FusionModel,
+        info: BundleInfo,
+        *,
+        device: str = "auto",
+        sources: Mapping[str, str | None] | None = None,
+        offline: bool | None = None,
+    ) -> None:
+        self.model, self.info = model, info
+        self._device, self._sources, self._offline = device, dict(sources or {}), offline
+        self._extractors: dict[str, Extractor] = {}
+
+    @classmethod
+    def from_bundle(cls, folder: str | Path, *, trusted: Sequence[str] = (), **options: Any) -> Predictor:
+        """Read a bundle folder. `trusted` names modules of your own heads that the bundle may import."""
+        return cls(*load_bundle(Path(folder), trusted=trusted), **options)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.info.labels
+
+    def extractor(self, modality: Modality) -> Extractor:
+        """The encoder of `modality`, built once, its fingerprint checked against the bundle's."""
+        if modality not in self._extractors:
+            self._extractors[modality] = self._build_extractor(modality)
+        return self._extractors[modality]
+
+    def _build_extractor(self, modality: Modality) -> Extractor:
+        if modality not in self.info.encoders:
+            raise InputError(
+                f"this bundle was trained on {modality} vectors that its user brought; it has no {modality} encoder",
+                hint="Predict from vectors of the same kind: emofuse predict bundle=DIR data=features data.path=x.npz",
+            )
+        wanted = self.info.encoders[modality]
+        arguments = dict(wanted["config"])
+        target = str(arguments.pop("_target_"))
+        if self._sources.get(modality) is not None:
+            arguments["model"] = self._sources[modality]
+        if "device" in arguments:
+            arguments["device"] = self._device
+        if "offline" in arguments:
+            arguments["offline"] = self._offline
+        extractor: Extractor = build(target, arguments, prefix=OWN_EXTRACTORS)
+        if extractor.fingerprint != wanted["fingerprint"]:
+            raise InputError(
+                f"the {modality} encoder at hand is not the one this bundle was trained with",
+                _differences(wanted["describe"], extractor.describe()),
+                hint="Its vectors would mean something else to the head. Bring that encoder, or train again with this one.",
+            )
+        return extractor
+
+    def predict(
+        self, audio: str | Path | NDArray[np.float32] | None = None, text: str | None = None, *, id: str = "clip"
+    ) -> Prediction:
+        """One clip: a file or (samples,) float32 at 16 kHz, its words, or both.
+
+        Raises InputError where there is neither, or the audio cannot be read.
+        """
+        vectors: dict[Modality, NDArray[np.float32]] = {}
+        if audio is not None and "speech" in self.info.dims:
+            vectors["speech"] = self.extractor("speech").extract([_samples(audio)])[0].vector
+        if text is not None and text.strip() and "text" in self.info.dims:
+            vectors["text"] = self.extractor("text").extract([text])[0].vector
+        if not vectors:
+            raise InputError(f"this bundle needs {' or '.join(self.info.modalities)}; the clip has neither")
+        features, present = {}, {}
+        for modality, dim in self.info.dims.items():
+            features[modality] = vectors.get(modality, np.zeros(dim, np.float32))[None]
+            present[modality] = np.array([modality in vectors])
+        return self.predict_features([id], features, present)[0]
+
+    def predict_clips(self, clips: Sequence[Clip], store: Any, **extraction: Any) -> list[Prediction]:
+        """Many clips through the embedding store, in their order; a clip that cannot be read says why.
+
+        Args:
+            clips: rows of a manifest.
+            store: an `extractors.EmbeddingStore`; what it already holds is not computed again.
+            extraction: options of `extractors.extract_to_store`.
+        """
+        from extractors.pipeline import extract_to_store
+
+        features, present, failures = {}, {}, dict[str, str]()
+        for modality, dim in self.info.dims.items():
+            features[modality] = np.zeros((len(clips), dim), np.float32)
+            present[modality] = np.zeros(len(clips), bool)
+            if not any((clip.audio if modality == "speech" else clip.text) for clip in clips):
+                continue
+            extractor = self.extractor(modality)
+            summary = extract_to_store(clips, extractor, store, **{"max_failed": 1.0, **extraction})
+            failures |= {failure.id: f"{modality}: {failure.reason}" for failure in summary.failed}
+            rows = np.array([row for row, key in enumerate(summary.keys) if key is not None], dtype=np.int64)
+            if len(rows):
+                vectors = store.read_vectors([summary.keys[row] for row in rows])
+                features[modality][rows] = vectors
+                present[modality][rows] = True
+        predictions = self.predict_features([clip.id for clip in clips], features, present)
+        heard = np.any(list(present.values()), axis=0)
+        return [
+            prediction if heard[row] else Prediction(id=prediction.id, error=failures.get(prediction.id, "nothing to go by"))
+            for row, prediction in enumerate(predictions)
+        ]
+
+    def predict_features(
+        self,
+        ids: Sequence[str],
+        features: Mapping[Modality, NDArray[np.float32]],
+        present: Mapping[Modality, NDArray[np.bool_]],
+    ) -> list[Prediction]:
+        """Vectors that are there already: modality -> (rows, dim) float32 and (rows,) bool."""
+        probabilities = self.probabilities(features, present)  # (rows, classes)
+        best = probabilities.argmax(axis=1)
+        rows = np.arange(len(best))
+        prior = np.asarray(self.info.prior)[best]
+
+        def value(coalition: frozenset[str]) -> NDArray[np.float64]:
+            """Probability of the predicted label with only `coalition` shown; the prior where nothing is left."""
+            shown = {m: flags & (m in coalition) for m, flags in present.items()}
+            heard = np.any(list(shown.values()), axis=0)
+            return np.where(heard, self.probabilities(features, shown)[rows, best], prior)
+
+        shares = shapley_values(self.info.modalities, value)
+        entropy = -(probabilities * np.log2(np.maximum(probabilities, 1e-300))).sum(axis=1)
+        return [
+            Prediction(
+                id=str(ids[row]),
+                label=self.labels[best[row]] if probabilities[row, best[row]] >= self.info.threshold else UNCERTAIN,
+                best=self.labels[best[row]],
+                confidence=float(probabilities[row, best[row]]),
+                probabilities=dict(zip(self.labels, map(float, probabilities[row]), strict=True)),
+                entropy=float(max(entropy[row], 0.0)),
+                contributions={m: float(share[row]) for m, share in shares.items()},
+                prior=float(prior[row]),
+            )
+            for row in rows
+        ]
+
+    def probabilities(
+        self, features: Mapping[Modality, NDArray[np.float32]], present: Mapping[Modality, NDArray[np.bool_]]
+    ) -> NDArray[np.float64]:
+        """(rows, classes) float64, temperature applied, in the order of `labels`."""
+        wrong = [
+            f"{m}: expected (rows, {dim}), got {np.shape(features.get(m, ()))}"
+            for m, dim in self.info.dims.items()
+            if m not in features or np.ndim(features[m]) != 2 or features[m].shape[1] != dim
+        ]
+        if wrong:
+            raise InputError("the vectors do not fit this bundle", wrong)
+        count = len(features[self.info.modalities[0]])
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, count, BATCH_ROWS):
+                span = slice(start, start + BATCH_ROWS)
+                logits = self.model(
+                    {m: torch.from_numpy(np.ascontiguousarray(features[m][span])) for m in self.info.dims},
+                    {m: torch.from_numpy(np.ascontiguousarray(present[m][span])) for m in self.info.dims},
+                ).logits
+                parts.append(torch.softmax(logits.double() / self.info.temperature, dim=-1).numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+
+
+def _samples(audio: str | Path | NDArray[np.float32]) -> NDArray[np.float32]:
+    from extractors.audio import load_audio
+
+    return audio if isinstance(audio, np.ndarray) else load_audio(audio)
+
+
+def _differences(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: the bundle's {wanted.get(key)!r}, here {got.get(key)!r}"
+        for key in sorted(set(wanted) | set(got))
+        if wanted.get(key) != got.get(key)
+    ]

@@ -1,0 +1,193 @@
+"""Fits one fold, and asks a fitted model for its logits."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import nn
+
+from extractors.errors import InputError
+from extractors.types import Modality
+from fusion.callbacks import BestEpoch
+from fusion.classifier import EmotionClassifier, OptimizerFactory, SchedulerFactory
+from fusion.data.datamodule import EmbeddingDataModule, check_finite
+from fusion.data.table import FeatureTable
+from fusion.heads.base import Head
+from fusion.model import FusionModel
+from fusion.quiet import quiet_lightning
+
+if TYPE_CHECKING:
+    from fusion.data.splits import Fold
+
+log = logging.getLogger(__name__)
+
+PREDICTION_ROWS = 4096  # in one batch; a row's logits do not depend on it
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """What came of one fit.
+
+    model      : on the CPU, in eval mode, with the weights of the best epoch by validation
+    best_epoch : counted from 0
+    history    : for each epoch its `epoch`, `train/loss`, `val/loss`, `val/uar`, `val/wa`
+    seconds    : wall time of the fit
+    excluded   : side -> reason -> rows that could not be used
+    """
+
+    model: FusionModel
+    best_epoch: int
+    history: list[dict[str, float]]
+    seconds: float
+    excluded: dict[str, dict[str, int]]
+
+
+class Scores(NamedTuple):
+    """logits (rows, classes), embedding (rows, dim), weights (rows, modalities): float32, as in `HeadOutput`."""
+
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def fit_fold(
+    table: FeatureTable,
+    fold: Fold,
+    *,
+    head: Callable[..., Head],
+    loss: Callable[..., nn.Module],
+    optimizer: OptimizerFactory,
+    trainer: Callable[..., pl.Trainer],
+    callbacks: Mapping[str, Callable[[], Callback]],
+    run_dir: Path,
+    modalities: Sequence[Modality] = ("speech", "text"),
+    scheduler: SchedulerFactory | None = None,
+    logger: Callable[..., Any] | None = None,
+    modality_dropout: float = 0.0,
+    batch_size: int = 64,
+    seed: int = 1,
+    ckpt_path: str | Path | None = None,
+) -> FittedFold:
+    """Train on `fold.train`, choose the epoch on `fold.val`. `fold.test` is not looked at.
+
+    All parts are factories (Hydra partials), because a fit must not inherit another's state.
+
+    Args:
+        table: all rows.
+        fold: which of them teach, and which choose.
+        head: called with `dims` and `num_classes`.
+        loss: called with `class_counts` of the training rows.
+        optimizer: called with the parameters.
+        trainer: called with `callbacks`, `logger` and `default_root_dir`.
+        callbacks: name -> factory; a `BestEpoch` must be among them.
+        run_dir: where a resume point and the logger write; made where it is not there.
+        modalities: those to train on; one is enough.
+        scheduler: called with the optimizer, or None for a constant rate.
+        logger: called with `save_dir`, `name` and `version`, or None.
+        modality_dropout: chance that a modality of a training row is hidden.
+        batch_size: rows a step, in each process.
+        seed: of the initial weights, the order of rows, and dropout. The caller's random state is left as it was.
+        ckpt_path: a `last.ckpt` of the same fit, to go on from.
+
+    Raises InputError where a side has no usable rows, a vector is not finite, no callback chooses the epoch, or
+    the checkpoint is of another model.
+    """
+    start = time.perf_counter()
+    data = EmbeddingDataModule(table, fold, modalities=modalities, batch_size=batch_size, seed=seed)
+    watchers = [make() for make in callbacks.values()]
+    best = next((watcher for watcher in watchers if isinstance(watcher, BestEpoch)), None)
+    if best is None:
+        raise InputError(
+            f"callbacks: none of {', '.join(callbacks) or 'none'} chooses the epoch",
+            hint="Add one with _target_: fusion.callbacks.BestEpoch, as conf/callbacks/early_stopping.yaml does.",
+        )
+    Path(run_dir).mkdir(parents=True, exist_ok=True)
+    with quiet_lightning(), isolate_rng():
+        pl.seed_everything(seed, workers=True, verbose=False)
+        model = FusionModel(head(dims={m: table.dims[m] for m in data.modalities}, num_classes=len(table.labels)))
+        model.fit_standardizers(table, data.rows["train"])
+        classifier = EmotionClassifier(
+            model,
+            loss=loss(class_counts=data.class_counts),
+            optimizer=optimizer,
+            scheduler=scheduler,
+            modality_dropout=modality_dropout,
+            seed=seed,
+        )
+        fitter = trainer(
+            callbacks=watchers,
+            logger=False if logger is None else logger(save_dir=str(run_dir), name="", version=""),
+            default_root_dir=str(run_dir),
+        )
+        fitter.fit(classifier, datamodule=data, ckpt_path=_readable(ckpt_path), weights_only=True)
+    if fitter.interrupted:
+        raise KeyboardInterrupt  # Lightning swallows it; half a fit must not be taken for a whole one
+    if best.epoch < 0:
+        raise InputError("trainer: no epoch was completed, so none could be chosen", hint="Set max_epochs to 1 or more.")
+    model.load_state_dict(best.weights)
+    return FittedFold(model.cpu().eval(), best.epoch, best.history, time.perf_counter() - start, data.excluded)
+
+
+def _readable(ckpt_path: str | Path | None) -> str | None:
+    if ckpt_path is None:
+        return None
+    if not Path(ckpt_path).is_file():
+        raise InputError(f"resume: no checkpoint at {ckpt_path}")
+    return str(ckpt_path)
+
+
+def predict_scores(
+    model: FusionModel,
+    table: FeatureTable,
+    index: NDArray[np.int64] | None = None,
+    *,
+    modalities: Sequence[Modality] | None = None,
+) -> Scores:
+    """What `model` says of the rows `index` of `table` (all where None), in that order, on the model's device.
+
+    Args:
+        model: in eval mode; its modalities must be in the table.
+        table: rows to judge; their labels are not needed.
+        index: which of them.
+        modalities: only these are shown to the model, the others hidden; None shows all it knows.
+
+    Raises InputError where a vector that is present is not finite.
+    """
+    rows = np.arange(len(table), dtype=np.int64) if index is None else index
+    known = model.modalities
+    shown = [m for m in known if modalities is None or m in modalities]
+    check_finite(table, shown, rows)  # type: ignore[arg-type]
+    device = next(model.parameters()).device
+    parts: list[list[NDArray[np.float32]]] = []
+    with torch.inference_mode():
+        for start in range(0, max(len(rows), 1), PREDICTION_ROWS):
+            chunk = rows[start : start + PREDICTION_ROWS]
+            features = {m: torch.from_numpy(table.features[m][chunk]).to(device) for m in known}  # type: ignore[index]
+            present = {
+                m: torch.from_numpy(table.present[m][chunk] & (m in shown)).to(device)  # type: ignore[index]
+                for m in known
+            }
+            parts.append([part.float().cpu().numpy() for part in model(features, present)])
+    return Scores(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def predict_logits(
+    model: FusionModel,
+    table: FeatureTable,
+    index: NDArray[np.int64] | None = None,
+    *,
+    modalities: Sequence[Modality] | None = None,
+) -> NDArray[np.float32]:
+    """(rows, classes) float32; see `predict_scores`."""
+    return predict_scores(model, table, index, modalities=modalities).logits

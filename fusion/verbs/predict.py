@@ -1,0 +1,82 @@
+"""`emofuse predict`: labels, probabilities and reasons for one clip or a table of them, from a bundle folder alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from extractors.errors import InputError
+from extractors.files import write_text
+from fusion.cli import verb
+from fusion.predictor import Prediction, Predictor
+
+log = logging.getLogger(__name__)
+SHOWN_ROWS = 50  # of a long table; the file holds all
+
+
+@verb("predict")
+def main(cfg: DictConfig) -> None:
+    """Predict one clip (audio=, text=) or every row of a table (data.path=)."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    predictor = Predictor.from_bundle(
+        Path(cfg.bundle),
+        trusted=tuple(cfg.trusted),
+        device=cfg.device,
+        sources={"speech": cfg.speech_model, "text": cfg.text_model},
+        offline=cfg.offline,
+    )
+    predictions = _predict(cfg, predictor, run_dir)
+    output = Path(cfg.output) if cfg.output else run_dir / "predictions.jsonl"
+    write_text(output, "".join(json.dumps(p.as_dict(), ensure_ascii=False) + "\n" for p in predictions))
+    Console().print(prediction_table(predictions, predictor))
+    log.info("%d predictions in %s", len(predictions), output)
+
+
+def _predict(cfg: DictConfig, predictor: Predictor, run_dir: Path) -> list[Prediction]:
+    one, many = cfg.audio is not None or cfg.text is not None, not OmegaConf.is_missing(cfg.data, "path")
+    if one == many:
+        raise InputError(
+            "expected either one clip or a table" + (", got both" if one else ", got neither"),
+            hint='Give audio=x.wav and/or text="…", or data.path=more.csv.',
+        )
+    if one:
+        name = Path(cfg.audio).stem if cfg.audio else "text"
+        return [predictor.predict(cfg.audio, cfg.text, id=name)]
+    source = instantiate(cfg.data, require_label=False)
+    return source.predict(predictor, store=lambda: instantiate(cfg.store), run_dir=run_dir)
+
+
+def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Table:
+    """A row for each clip: what it was taken for, how surely, and which modality carried it."""
+    table = Table(title="predictions", caption_justify="left")
+    for heading in ("id", "label", "confidence", "entropy"):
+        table.add_column(heading, justify="left" if heading in ("id", "label") else "right")
+    for modality in predictor.info.modalities:
+        table.add_column(modality, justify="right")
+    table.add_column("next", justify="left")
+    for prediction in predictions[:SHOWN_ROWS]:
+        if prediction.error is not None:
+            table.add_row(prediction.id, "[red]failed[/red]", "", "", *("" for _ in predictor.info.dims), prediction.error)
+            continue
+        shown = prediction.label if prediction.label == prediction.best else f"{prediction.label} ({prediction.best}?)"
+        runner_up = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[1]
+        table.add_row(
+            prediction.id,
+            shown,
+            f"{prediction.confidence:.3f}",
+            f"{prediction.entropy:.2f} bit",
+            *(f"{prediction.contributions[m]:+.3f}" for m in predictor.info.modalities),
+            f"{runner_up[0]} {runner_up[1]:.3f}",
+        )
+    if len(predictions) > SHOWN_ROWS:
+        table.caption = f"… and {len(predictions) - SHOWN_ROWS:,} more rows in the file"
+    else:
+        table.caption = "speech, text: what each added to the probability, beyond the label's share in training"
+    return table

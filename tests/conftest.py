@@ -1,0 +1,19 @@
+"""Shared fixtures: where the real data lies, and economy with threads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real test data: $EMOFUSE_DATA, or ../shared/data beside the checkout. Skips where there is none."""
+    folder = Path(os.environ.get("EMOFUSE_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set EMOFUSE_DATA to a folder that holds it")
+    return folder
