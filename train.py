@@ -11,13 +11,11 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from extractors.errors import InputError
 from fusion.cli import verb
 
 log = logging.getLogger(__name__)
@@ -28,9 +26,10 @@ def main(cfg: DictConfig) -> float:
     """Train fusion and each modality alone on the same split; returns the test UA of what the bundle holds."""
     from fusion.data.leakage import resolve_leakage
     from fusion.deliver import deliver
-    from fusion.experiment import pooled, run_trials, training_notes
     from fusion.evaluation.results import build_results
     from fusion.evaluation.verdict import primary
+    from fusion.experiment import pooled, run_trials, training_notes
+    from fusion.recipe import recipe_of
 
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     recipe = recipe_of(cfg)
@@ -67,25 +66,6 @@ def main(cfg: DictConfig) -> float:
     )
     deliver(cfg, table, folds, trials, systems, results, recipe=recipe, run_dir=run_dir)
     return float(results["test"][primary(systems)]["ua"]["value"])
-
-
-def recipe_of(cfg: DictConfig) -> dict[str, Any]:
-    """The factories and settings of one fit, checked before anything heavy is loaded."""
-    unknown = [m for m in cfg.modalities if m not in ("speech", "text")]
-    if unknown or not cfg.modalities:
-        raise InputError(f"modalities: expected speech, text or both, got {list(cfg.modalities)}")
-    return {
-        "head": instantiate(cfg.head),
-        "loss": instantiate(cfg.loss),
-        "optimizer": instantiate(cfg.optimizer),
-        "scheduler": instantiate(cfg.scheduler),
-        "trainer": instantiate(cfg.trainer),
-        "callbacks": instantiate(cfg.callbacks),
-        "logger": instantiate(cfg.logger),
-        "batch_size": cfg.batch_size,
-        "modality_dropout": cfg.modality_dropout,
-        "seed": cfg.seed,
-    }
 
 
 if __name__ == "__main__":

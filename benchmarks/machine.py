@@ -20,15 +20,17 @@ GIB = 2**30  # bytes
 def describe_machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, Any]:
     """The machine and the versions under a figure, as JSON-able data.
 
-    Returns `cpu` (model name), `cores` (that this process may use), `memory_gib`, `gpu` (name or None), `system`,
-    `python` and `libraries` (name -> version, only of those installed). The host's name is left out on purpose.
+    Returns `cpu` (model name), `cores` (that this process may use), `load_average` (of the last minute: far above what
+    the benchmark itself uses, others were at work), `memory_gib`, `gpu` (name or None), `system`, `python` and
+    `libraries` (name -> version, only of those installed). The host's name is left out on purpose.
 
     >>> sorted(describe_machine(["numpy"]))
-    ['cores', 'cpu', 'gpu', 'libraries', 'memory_gib', 'python', 'system']
+    ['cores', 'cpu', 'gpu', 'libraries', 'load_average', 'memory_gib', 'python', 'system']
     """
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 1),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
         "gpu": _gpu_name(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -19,6 +19,7 @@ from extractors.decoder import LOSSY_SLACK, AudioError, Decoder, open_audio
 from extractors.types import Float32
 
 __all__ = [
+    "HOP",
     "MIN_SAMPLES",
     "RESAMPLER",
     "SAMPLE_RATE",

@@ -28,6 +28,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     draft = Path(name)
     try:
         yield draft
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())  # or a power cut could leave the new name on an empty file
         umask = os.umask(0)
         os.umask(umask)
         draft.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner reads
@@ -37,7 +39,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise
 
 
-def write_text(target: Path, text: str) -> None:
-    """`text` as UTF-8, atomically."""
+def write_bytes(target: Path, content: bytes) -> Path:
+    """`content`, atomically. Returns the target."""
     with atomic_path(target) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
+    return Path(target)
+
+
+def write_text(target: Path, text: str) -> Path:
+    """`text` as UTF-8, atomically. Returns the target."""
+    return write_bytes(target, text.encode())

@@ -48,21 +48,21 @@ def extract_to_store(
     """Embed what the store does not have yet of `clips`, and say what became of each.
 
     Content decides: a renamed file, a second clip of the same bytes and span, or a second run compute nothing. Commits
-    every few seconds; after `kill -9` or Ctrl-C, running again goes on from there. However long the manifest, at
-    most 85 minutes of audio (330 MB) are held, or a few of the longest clips; of each clip, only its key stays.
+    every few seconds; after `kill -9` or Ctrl-C, running again goes on from there. However long the manifest, at most
+    85 minutes of audio (330 MB) are held, or a few of the longest clips; of each clip, only its key stays.
 
     clips         : a sequence, or any iterable; without a length, time left is unknown and `max_failed` is judged last
     extractor     : where its modality is "speech", clips without `audio` are absent; so for "text", and blank texts
-    max_failed    : share (0 to 1) of the clips with this modality that may fail; one more raises `TooManyFailuresError` as
-                    soon as it is certain. Failed clips never get a vector.
+    max_failed    : share (0 to 1) of the clips with this modality that may fail; one more raises
+                    `TooManyFailuresError` as soon as it is certain. Failed clips never get a vector.
     failures_path : CSV of the failed clips (id, path, reason), written at the end and before `TooManyFailuresError`
     frames        : keep the sequences too; an embedding stored without counts as missing
     workers       : threads that decode; None: as many as cores, up to 16
     batch_budget  : seconds of audio, or characters, per call of `extract`; None: steered to about 2 s of work
     progress      : a bar on a terminal, otherwise a log line every 10 s
 
-    Raises `TooManyFailuresError` (an InputError with the first reasons), `StoreError` where the disk is full; whatever was
-    embedded before is kept. KeyboardInterrupt goes through after the last commit.
+    Raises `TooManyFailuresError` (an InputError with the first reasons), `StoreError` where the disk is full; whatever
+    was embedded before is kept. KeyboardInterrupt goes through after the last commit.
 
     >>> import tempfile, numpy as np
     >>> from extractors.types import Embedding
@@ -78,8 +78,7 @@ def extract_to_store(
     (1, 1, 1, array([[3.], [3.]], dtype=float32))
     """
     started = time.perf_counter()
-    if not 0 <= max_failed <= 1:
-        raise InputError(f"max_failed is a share of the clips from 0 to 1, got {max_failed}")
+    _check_settings(max_failed, workers, batch_budget)
     total = len(clips) if isinstance(clips, Sized) else None
     failures = None if failures_path is None else Path(failures_path)
     tally = Tally(total=total, max_failed=max_failed, failures_path=failures)
@@ -151,6 +150,18 @@ def _decoded(
             tally.fail(job, answer)
         else:
             yield answer
+
+
+def _check_settings(max_failed: float, workers: int | None, batch_budget: float | None) -> None:
+    problems = []
+    if not 0 <= max_failed <= 1:
+        problems.append(f"max_failed is a share of the clips from 0 to 1, got {max_failed}")
+    if workers is not None and workers < 1:
+        problems.append(f"workers is a number of threads from 1, or null for as many as cores, got {workers}")
+    if batch_budget is not None and not batch_budget > 0:
+        problems.append(f"batch_budget is seconds of audio or characters above 0, or null, got {batch_budget}")
+    if problems:
+        raise InputError("extraction: settings that cannot be", problems)
 
 
 def _compact(store: EmbeddingStore) -> None:

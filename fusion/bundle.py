@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from extractors.errors import InputError
 from extractors.types import Modality
-from fusion.model import FusionModel
 from fusion.heads.base import Head
+from fusion.model import FusionModel
 
 FORMAT = 1  # of model.json; raised when an older Emofuse could not read a newer file
 

@@ -12,7 +12,7 @@ import re
 import secrets
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from extractors.errors import EmofuseError, InputError
 
@@ -60,8 +60,12 @@ def register_resolvers() -> None:
     )
 
 
-def verb(name: str) -> Callable[[Task], Callable[[], None]]:
-    """Make `task(cfg)` the Hydra app of conf/<name>.yaml, with Emofuse's messages and exit codes."""
+def verb(name: str, *, literal: Mapping[str, str] | None = None) -> Callable[[Task], Callable[[], None]]:
+    """Make `task(cfg)` the Hydra app of conf/<name>.yaml, with Emofuse's messages and exit codes.
+
+    `literal` maps arguments whose value is taken as it stands (a sentence, a path) to the key it sets: Hydra's
+    grammar would trip over a comma or an apostrophe in it.
+    """
 
     def decorate(task: Task) -> Callable[[], None]:
         def job(cfg: DictConfig) -> Any:
@@ -71,7 +75,7 @@ def verb(name: str) -> Callable[[Task], Callable[[], None]]:
                 return task(cfg)
             except EmofuseError as error:
                 _fail(error)
-            except HydraException as error:  # instantiate: a component refused its configuration
+            except (HydraException, OmegaConfBaseException) as error:  # a component refused its configuration
                 _fail(_as_input_error(error, name))
             except KeyboardInterrupt:
                 sys.stderr.write("\nStopped. What was extracted is kept; the same command goes on from there.\n")
@@ -83,6 +87,7 @@ def verb(name: str) -> Callable[[Task], Callable[[], None]]:
             register_resolvers()
             if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
                 _fail(InputError("--experimental-rerun reads a pickle, and Emofuse reads nothing that can run code"))
+            sys.argv[1:] = [_quoted(argument, literal or {}) for argument in sys.argv[1:]]
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving with 1
             try:
                 hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(job)()
@@ -108,6 +113,19 @@ def main() -> None:
         _fail(InputError(f"no verb {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint=USAGE))
     sys.argv = [f"emofuse {name}", *arguments[1:]]
     import_module(VERBS[name][0]).main()
+
+
+def _quoted(argument: str, literal: Mapping[str, str]) -> str:
+    """`text=It's late, go` as the Hydra override of its key, quoted; any other argument as it came.
+
+    >>> _quoted("text=It's late, go", {"text": "clip.text"})
+    "clip.text='It\\\\'s late, go'"
+    """
+    name, equals, value = argument.partition("=")
+    if not equals or name not in literal:
+        return argument
+    value = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"{literal[name]}='{value.replace('${', chr(92) + '${')}'"
 
 
 def _fail(error: EmofuseError) -> None:
@@ -179,6 +197,15 @@ def _as_input_error(error: Exception, name: str) -> InputError:
         causes.append(str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__)
         cause = cause.__cause__
     message = "\n".join(dict.fromkeys(causes))
+    if isinstance(error, MissingMandatoryValue):
+        key = getattr(error, "full_key", None) or message.splitlines()[0].rsplit(" ", 1)[-1]
+        return InputError(f"{key}: expected a value, got none", hint=f"Give {key}=… on the command line.")
+    missing = re.search(r"Could not find '([^']+)'", message)
+    if missing:
+        group, _, choice = missing.group(1).rpartition("/")
+        choices = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
+        return InputError(_with_nearest(f"{group}={choice}: no such choice", choice, choices),
+                          hint=f"There is {', '.join(choices)}.")
     match = re.search(r"Could not override '([^']+)'", message) or re.search(r"Key '([^']+)' is not in struct", message)
     if match:
         key = match.group(1)

@@ -130,21 +130,34 @@ def fit_fold(
             logger=False if logger is None else logger(save_dir=str(run_dir), name="", version=""),
             default_root_dir=str(run_dir),
         )
-        fitter.fit(classifier, datamodule=data, ckpt_path=_readable(ckpt_path), weights_only=True)
-    if fitter.interrupted:
-        raise KeyboardInterrupt  # Lightning swallows it; half a fit must not be taken for a whole one
+        if ckpt_path is not None:
+            check_checkpoint(Path(ckpt_path), classifier)
+        fitter.fit(classifier, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     if best.epoch < 0:
         raise InputError("trainer: no epoch was completed, so none could be chosen", hint="Set max_epochs to 1 or more.")
     model.load_state_dict(best.weights)
     return FittedFold(model.cpu().eval(), best.epoch, best.history, time.perf_counter() - start, data.excluded)
 
 
-def _readable(ckpt_path: str | Path | None) -> str | None:
-    if ckpt_path is None:
-        return None
-    if not Path(ckpt_path).is_file():
-        raise InputError(f"resume: no checkpoint at {ckpt_path}")
-    return str(ckpt_path)
+def check_checkpoint(path: Path, classifier: EmotionClassifier) -> None:
+    """Raise InputError where `path` is no checkpoint, or one of a model of other parts or widths."""
+    if not path.is_file():
+        raise InputError(f"resume: no checkpoint at {path}")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except Exception as error:  # torch raises whatever it stumbles over in a damaged or foreign file
+        raise InputError(f"resume: {path} is not a checkpoint that this version can read: {error}") from error
+    here = {name: tuple(tensor.shape) for name, tensor in classifier.state_dict().items()}
+    there = {name: tuple(tensor.shape) for name, tensor in saved.items()}
+    problems = [
+        f"{name}: {there.get(name, 'nothing')} in the checkpoint, {here.get(name, 'nothing')} here"
+        for name in sorted(here.keys() | there.keys())
+        if here.get(name) != there.get(name)
+    ]
+    if problems:
+        raise InputError(
+            f"resume: {path} is of another model", problems, "Go on with the data and the head that it was begun with."
+        )
 
 
 def predict_scores(

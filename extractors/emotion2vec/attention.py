@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from extractors.emotion2vec.flex import flex_attention_of, has_flex
+from extractors.emotion2vec.linear import has_onednn
 from extractors.emotion2vec.packing import Layout
 
-DENSE_TOKENS = 512  # tokens of an utterance up to which a table of its bias is cheaper than two passes
+SHORT = 256  # tokens up to which one table of biases serves every utterance of a pack
+QUERIES = 512  # queries of a longer utterance that attend at a time: memory grows with its length, not its square
+
+Attention = Callable[[Tensor], Tensor]  # qkv (tokens, 3, heads, head_dim) -> (tokens, heads · head_dim)
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """Slope of each head, (heads,) float32: a geometric sequence; odd counts borrow from the next power of two.
+    """Slope of each head, (heads,) float32: a geometric sequence; other counts than powers of two borrow from the next.
 
-    Press, Smith and Lewis, "Train Short, Test Long" (ICLR 2022), section 3, and the authors' code for other counts.
+    Press, Smith and Lewis, "Train Short, Test Long" (ICLR 2022), section 3, and its authors' code.
 
     >>> alibi_slopes(4).tolist()
     [0.25, 0.0625, 0.015625, 0.00390625]
@@ -29,63 +35,79 @@ def alibi_slopes(heads: int) -> Tensor:
     return torch.tensor(slopes)
 
 
-class PackedAttention:
-    """softmax(q k / √d + bias) v within each utterance of a pack.
+def packed_attention(layout: Layout, slopes: Tensor, scale: float, dtype: torch.dtype) -> Attention:
+    """The best attention for one pack where `slopes` lies.
 
-    bias[h, i, j] = -slope[h] · scale[h] · |i - j| between frames; 0 where i or j is an extra token.
-    slopes : (heads,) slope × learned scale, not negative
+    softmax(scale · q k + bias) v within each utterance; bias[h, i, j] = -slopes[h] · |i - j| between its frames and 0
+    where i or j is an extra token. Rows of no utterance come out as zeros or as something finite that nothing reads.
+
+    slopes : (heads,) float32, ALiBi's slope times the learned scale, not negative
     """
+    if slopes.device.type == "cuda" and has_flex():
+        return flex_attention_of(layout, slopes, scale)
+    return _PerUtterance(layout, slopes, scale, dtype)
 
-    def __init__(self, slopes: Tensor, layout: Layout, dtype: torch.dtype) -> None:
-        self.layout = layout
-        longest = max(stop - start for start, stop in layout.spans)
-        self.table = bias_table(slopes, min(longest, DENSE_TOKENS), layout.extra).to(dtype)
-        self.slopes = slopes
+
+class _PerUtterance:
+    """One utterance after the other: short ones by the fused kernel, long ones in blocks of queries."""
+
+    def __init__(self, layout: Layout, slopes: Tensor, scale: float, dtype: torch.dtype) -> None:
+        self.layout, self.slopes, self.scale = layout, slopes, scale
+        self.onednn = slopes.device.type == "cpu" and dtype == torch.float32 and has_onednn()
+        shorts = [size for start, stop in layout.spans if (size := stop - start) <= SHORT]
+        size = max(shorts, default=0)
+        # the upper left corner of a table is the table of a shorter utterance
+        self.table = (-slopes[:, None, None] * _distances(0, size, size, layout.extra, slopes)).to(dtype)
 
     def __call__(self, qkv: Tensor) -> Tensor:
-        """qkv (tokens, 3, heads, head_dim) -> (tokens, heads · head_dim); rows of no utterance are zero."""
         tokens, _, heads, width = qkv.shape
         out = qkv.new_zeros(tokens, heads, width)
         q, k, v = qkv.permute(1, 2, 0, 3)  # (heads, tokens, head_dim) each
         for start, stop in self.layout.spans:
             size = stop - start
-            if size <= self.table.shape[-1]:
-                bias = self.table[:, :size, :size]
-                mixed = F.scaled_dot_product_attention(
-                    q[None, :, start:stop], k[None, :, start:stop], v[None, :, start:stop], attn_mask=bias[None]
-                )
-                out[start:stop] = mixed[0].transpose(0, 1)
+            own = (q[:, start:stop], k[:, start:stop], v[:, start:stop])
+            if size <= SHORT:
+                out[start:stop] = self._fused(*own, self.table[:, :size, :size]).transpose(0, 1)
             else:
-                out[start:stop] = long_attention(
-                    q[:, start:stop], k[:, start:stop], v[:, start:stop], self.slopes, self.layout.extra
-                ).transpose(0, 1)
-        return out.reshape(tokens, heads * width)
+                self._long(*own, out[start:stop])
+        return out.view(tokens, heads * width)
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=bias[None], scale=self.scale)[0]
+
+    def _long(self, q: Tensor, k: Tensor, v: Tensor, out: Tensor) -> None:
+        """q, k, v (heads, size, head_dim); fills out (size, heads, head_dim)."""
+        size = q.shape[1]
+        attend = self._products(k, v) if self.onednn else None
+        for start in range(0, size, QUERIES):
+            stop = min(start + QUERIES, size)
+            distances = _distances(start, stop, size, self.layout.extra, self.slopes)
+            if attend is not None:
+                attend(q[:, start:stop], distances, out[start:stop])
+            else:
+                bias = (-self.slopes[:, None, None] * distances).to(q.dtype)
+                out[start:stop] = self._fused(q[:, start:stop], k, v, bias).transpose(0, 1)
+
+    def _products(self, k: Tensor, v: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:
+        """Head by head with oneDNN's products, which outrun the fused kernel's where MKL is slow (see `linear`)."""
+        product = torch.ops.mkldnn._linear_pointwise
+        keys = [head.contiguous() for head in k]
+        values = [head.t().contiguous() for head in v]
+        slopes = self.slopes.tolist()
+
+        def attend(q: Tensor, distances: Tensor, out: Tensor) -> None:
+            for head, slope in enumerate(slopes):
+                scores = product(q[head] * self.scale, keys[head], None, "none", [], "none")
+                scores.add_(distances, alpha=-slope)
+                out[:, head] = product(torch.softmax(scores, dim=-1), values[head], None, "none", [], "none")
+
+        return attend
 
 
-def bias_table(slopes: Tensor, size: int, extra: int) -> Tensor:
-    """The bias of `size` tokens, (heads, size, size); its upper left corner is that of a shorter utterance."""
-    place = torch.arange(size, device=slopes.device, dtype=slopes.dtype)
-    distance = (place[:, None] - place[None, :]).abs()
-    distance[:extra] = 0
-    distance[:, :extra] = 0
-    return -slopes[:, None, None] * distance
-
-
-def long_attention(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, extra: int, block: int = 256) -> Tensor:
-    """The same for one long utterance, in blocks of queries: memory grows with its length, not with its square.
-
-    q, k, v (heads, tokens, head_dim) -> (heads, tokens, head_dim).
-    """
-    size = q.shape[1]
-    out = torch.empty_like(q)
-    place = torch.arange(size, device=q.device, dtype=slopes.dtype)
-    for start in range(0, size, block):
-        stop = min(start + block, size)
-        distance = (place[start:stop, None] - place[None, :]).abs()
-        distance[:, :extra] = 0
-        distance[: max(0, extra - start)] = 0
-        bias = (-slopes[:, None, None] * distance).to(q.dtype)
-        out[:, start:stop] = F.scaled_dot_product_attention(
-            q[None, :, start:stop], k[None], v[None], attn_mask=bias[None]
-        )[0]
-    return out
+def _distances(start: int, stop: int, size: int, extra: int, like: Tensor) -> Tensor:
+    """|i - j| of queries start…stop-1 and keys 0…size-1, zero at the `extra` first ones. (stop - start, size)."""
+    place = torch.arange(size, device=like.device, dtype=like.dtype)
+    distances = (place[start:stop, None] - place[None, :]).abs_()
+    distances[:, :extra] = 0
+    distances[: max(0, extra - start)] = 0
+    return distances

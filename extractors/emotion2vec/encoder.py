@@ -1,89 +1,49 @@
-"""Emotion2Vec+ over many utterances at once: FunASR's numbers, without its padding, its loop or its memory."""
+"""Emotion2Vec+ over many utterances at once: FunASR's numbers, without its padding, its loop and its memory."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from extractors.emotion2vec.attention import PackedAttention, alibi_slopes
-from extractors.emotion2vec.frontend import Frontend
-from extractors.emotion2vec.linear import Target
+from extractors.emotion2vec.budget import automatic_budget
+from extractors.emotion2vec.network import PackedNetwork, unsupported
 from extractors.emotion2vec.packing import FIELD, Layout, count_frames, plan_packs
+from extractors.emotion2vec.waves import pack_waves
 from extractors.errors import InputError
 
 log = logging.getLogger(__name__)
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
-CPU_TOKENS = 2048  # tokens of a pack on the CPU: more make no product faster, and cost memory
-MLP_ROWS = 1024  # tokens whose hidden MLP values exist at a time
-
-
-class Block(nn.Module):
-    """One post-norm transformer block over packed tokens, (tokens, dim) -> (tokens, dim)."""
-
-    def __init__(self, block: Any, target: Target) -> None:
-        super().__init__()
-        self.heads: int = block.attn.num_heads
-        self.qkv = target.linear(block.attn.qkv.weight, block.attn.qkv.bias)
-        self.proj = target.linear(block.attn.proj.weight, block.attn.proj.bias)
-        self.norm1, self.norm2 = target.norm(block.norm1), target.norm(block.norm2)
-        self.up = target.linear(block.mlp.fc1.weight, block.mlp.fc1.bias)
-        self.down = target.linear(block.mlp.fc2.weight, block.mlp.fc2.bias)
-
-    def forward(self, x: Tensor, attend: PackedAttention) -> Tensor:
-        tokens, dim = x.shape
-        qkv = self.qkv(x).view(tokens, 3, self.heads, dim // self.heads)
-        x = self.norm1(self.proj(attend(qkv)).add_(x))
-        mixed = torch.cat([self.down(self.up(rows, gelu=True)) for rows in x.split(MLP_ROWS)])
-        return self.norm2(mixed.add_(x))
-
-
-class PackedNetwork(nn.Module):
-    """One pack through the whole encoder.
-
-    forward(wave (layout.samples,), layout, layers) -> [(layout.tokens, dim) of each of `layers`, ascending].
-    """
-
-    def __init__(self, module: Any, target: Target) -> None:
-        super().__init__()
-        encoder = module.modality_encoders["AUDIO"]
-        self.frontend = Frontend(encoder, target)
-        self.norm = None if encoder.context_encoder.norm is None else target.norm(encoder.context_encoder.norm)
-        self.blocks = nn.ModuleList(Block(block, target) for block in (*encoder.context_encoder.blocks, *module.blocks))
-        slopes = alibi_slopes(encoder.modality_cfg.num_alibi_heads)
-        scale = encoder.alibi_scale.detach().float().clamp_min(0).cpu()[:, 0, :, 0, 0]  # (layers or 1, heads or 1)
-        self.slopes: Tensor
-        self.register_buffer("slopes", (slopes * scale).to(target.device), persistent=False)
-        self.extra: int = 0 if encoder.extra_tokens is None else encoder.extra_tokens.shape[1]
-        self.slots = max(self.extra, self.frontend.reach)
-
-    def forward(self, wave: Tensor, layout: Layout, layers: frozenset[int]) -> dict[int, Tensor]:
-        x = self.frontend(wave, layout)
-        if self.norm is not None:
-            x = self.norm(x)
-        biases = [PackedAttention(slopes, layout, x.dtype) for slopes in self.slopes]
-        kept = {}
-        for number, block in enumerate(self.blocks):
-            x = block(x, biases[number if len(biases) > 1 else 0])
-            if number in layers:
-                kept[number] = x
-        return kept
+Wave = NDArray[np.float32]
 
 
 class PackedEncoder:
-    """FunASR's Emotion2vec module, exact and packed.
+    """FunASR's Emotion2vec module, packed: the same numbers for every utterance, whatever shares its batch.
 
-    module : FunASR's `Emotion2vec` (its training decoder may be gone); only its weights and settings are used
-    precision : "float32" equals the module to about 1e-5; "bfloat16" and "float16" are for CUDA; "int8" is for the CPU
-    max_tokens : tokens (frames, and ten for each utterance) that run at once, or "auto"; memory depends on it and on
-        the longest utterance alone
+    module : FunASR's `Emotion2vec`, with or without its training decoder; its weights are taken over, it may go
+    device : "cpu" or a CUDA device
+    precision : "float32" equals the module to about 1e-5; "bfloat16" for CUDA, and CPUs with AVX512-BF16; "float16" for CUDA;
+        "int8" for the CPU
+    max_tokens : tokens that run at once (frames, and ten for each utterance), or "auto"; memory depends on it and on
+        the longest utterance alone. On CUDA it is halved, for good, when memory runs out
+
+    Raises InputError for a module or a precision that cannot be run.
+
+    >>> from extractors.emotion2vec.architecture import build_module
+    >>> from extractors.emotion2vec.synthetic import random_model_conf
+    >>> module = build_module(random_model_conf("tiny"), vocab_size=9).to_empty(device="cpu")
+    >>> _ = [torch.nn.init.normal_(parameter) for parameter in module.parameters()]
+    >>> encoder = PackedEncoder(module)
+    >>> waves = [np.sin(np.arange(samples, dtype=np.float32)) for samples in (16_000, 400)]
+    >>> [tuple(frames.shape) for frames in encoder.encode(waves)]
+    [(49, 64), (1, 64)]
     """
 
     def __init__(
@@ -94,78 +54,135 @@ class PackedEncoder:
         precision: Precision = "float32",
         max_tokens: int | Literal["auto"] = "auto",
     ) -> None:
-        self.device = torch.device(device)
-        self.precision = precision
-        self.max_tokens = CPU_TOKENS if max_tokens == "auto" else max_tokens
-        dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
-        self._dim = module.cfg.embed_dim  # type: ignore[union-attr]
-        self._normalize = bool(module.cfg.normalize)  # type: ignore[union-attr]
+        self.device, self.precision = torch.device(device), precision
+        _check_settings(module, self.device, precision, max_tokens)
+        config: Any = module.cfg
+        self.dim = int(config.embed_dim)  # width of a frame's vector
+        self._normalize = bool(config.normalize)
         with torch.inference_mode():
-            self.network = PackedNetwork(module, Target(self.device, dtype)).eval()
-
-    @property
-    def dim(self) -> int:
-        """Width of a frame's vector."""
-        return int(self._dim)
+            self.network = PackedNetwork(module, self.device, precision).eval()
+        self.max_tokens = automatic_budget(self.device, self.dim) if max_tokens == "auto" else max_tokens
 
     @property
     def num_layers(self) -> int:
         """Transformer blocks; `layers` counts them from 0, or from the end with -1."""
         return len(self.network.blocks)
 
-    def encode(
-        self, waves: Sequence[NDArray[np.float32]], *, layers: Sequence[int] | None = None
-    ) -> list[Tensor]:
-        """Frames of each wave, in order.
+    def encode(self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None) -> list[Tensor]:
+        """Frames of each wave, in the order given.
 
-        waves : each (samples,) float32 mono at 16 kHz, at least 400 samples
-        layers : numbers of blocks (0 … num_layers - 1, or negative from the end) whose outputs are wanted
+        waves : each (samples,) float32, mono, 16 kHz, at least 400 samples
+        layers : blocks whose outputs are wanted instead of the last one's: 0 … num_layers - 1, or -1 … from the end
 
-        Returns (frames, dim) float32 on the CPU for each wave, or (layers, frames, dim) where `layers` is given;
-        frames = (samples - 400) // 320 + 1, one every 20 ms.
-        Raises InputError for waves that are too short or not float32 vectors.
+        Returns float32 on the CPU: (frames, dim) for each wave, or (len(layers), frames, dim) where `layers` are given.
+        There is one frame every 20 ms: frames = (samples - 400) // 320 + 1.
+        Raises InputError for waves of another kind or shorter, and for layers that do not exist.
         """
-        found: list[Tensor | None] = [None] * len(waves)
-        for index, frames in self.stream(waves, layers=layers):
-            found[index] = frames
-        return found  # type: ignore[return-value]
+        found = dict(self.stream(waves, layers=layers))
+        return [found[index] for index in range(len(waves))]
 
-    def stream(
-        self, waves: Sequence[NDArray[np.float32]], *, layers: Sequence[int] | None = None
-    ) -> Iterator[tuple[int, Tensor]]:
-        """(index, frames) as `encode` gives them, pack by pack, longest waves first."""
-        _check(waves)
-        wanted = [range(self.num_layers)[layer] for layer in (layers if layers is not None else [-1])]
+    def stream(self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None) -> Iterator[tuple[int, Tensor]]:
+        """(index, frames) as `encode` has them, as packs get done: about from the longest wave to the shortest."""
+        _check_waves(waves)
+        numbers = self._numbers(layers)
         counts = [count_frames(len(wave)) for wave in waves]
-        for pack in plan_packs(counts, slots=self.network.slots, max_tokens=self.max_tokens):
-            layout = Layout(tuple(counts[i] for i in pack), self.network.slots, self.network.extra)
-            with torch.inference_mode():
-                wave = self._pack([waves[i] for i in pack], layout)
-                kept = self.network(wave, layout, frozenset(wanted))
-            for index, (start, stop) in zip(pack, layout.frame_spans, strict=True):
-                if layers is None:
-                    yield index, kept[wanted[0]][start:stop].float().cpu().clone()
-                else:
-                    yield index, torch.stack([kept[number][start:stop].float().cpu() for number in wanted])
+        pending: _Pending | None = None
+        left = list(range(len(waves)))
+        while left:
+            plan = plan_packs([counts[index] for index in left], slots=self.network.slots, max_tokens=self.max_tokens)
+            done: set[int] = set()
+            for pack in ([left[place] for place in places] for places in plan):
+                started = self._start(waves, pack, counts, numbers)
+                if started is None:
+                    break  # the budget has shrunk: plan what is left anew
+                if pending is not None:
+                    yield from pending.results(squeeze=layers is None)
+                pending = started
+                done.update(pack)
+            left = [index for index in left if index not in done]
+        if pending is not None:
+            yield from pending.results(squeeze=layers is None)
 
-    def _pack(self, waves: Sequence[NDArray[np.float32]], layout: Layout) -> Tensor:
-        """The waves end to end, each normalised over its own samples."""
-        packed = torch.zeros(layout.samples)
-        for wave, start, frames in zip(waves, layout.wave_starts, layout.frames, strict=True):
-            samples = torch.from_numpy(np.ascontiguousarray(wave))
-            if self._normalize:
-                samples = F.layer_norm(samples, samples.shape)
-            used = (frames - 1) * 320 + FIELD
-            packed[start : start + used] = samples[:used]
-        return packed.to(self.device, self.network.slopes.dtype)
+    def _start(self, waves: Sequence[Wave], pack: list[int], counts: list[int], numbers: list[int]) -> _Pending | None:
+        """Runs a pack (on CUDA: sets it going). None where memory ran out and a smaller budget may help."""
+        layout = Layout(tuple(counts[index] for index in pack), self.network.slots, self.network.extra)
+        try:
+            with torch.inference_mode(), _exact_products(self.device, self.precision):
+                wave = pack_waves([waves[index] for index in pack], layout, self.device, normalize=self._normalize)
+                kept = self.network(wave, layout, numbers)
+                frames = kept[:, layout.frame_places.to(self.device)].float()
+                return _Pending(pack, layout, *_to_host(frames))
+        except torch.OutOfMemoryError:
+            if len(pack) == 1:
+                log.error("%d tokens of one utterance alone exceed the memory of %s", layout.tokens, self.device)
+                raise
+        # only here is the failed pack's memory free again: the exception held on to it
+        self.max_tokens = min(self.max_tokens, layout.tokens) // 2
+        log.warning("out of memory with %d tokens; from now on at most %d run at once", layout.tokens, self.max_tokens)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def _numbers(self, layers: Sequence[int] | None) -> list[int]:
+        if layers is None:
+            return [self.num_layers - 1]
+        wrong = [f"layer {layer}" for layer in layers if not -self.num_layers <= layer < self.num_layers]
+        if wrong:
+            raise InputError(f"the encoder has layers 0 to {self.num_layers - 1}, or -1 from the end", wrong)
+        return [layer % self.num_layers for layer in layers]
 
 
-def _check(waves: Sequence[NDArray[np.float32]]) -> None:
+class _Pending(NamedTuple):
+    """A pack whose frames are on their way to the CPU."""
+
+    pack: list[int]
+    layout: Layout
+    frames: Tensor  # (layers, frames of all utterances, dim) float32
+    ready: torch.cuda.Event | None
+
+    def results(self, *, squeeze: bool) -> Iterator[tuple[int, Tensor]]:
+        if self.ready is not None:
+            self.ready.synchronize()
+        # copies: a view would keep the whole pack alive, and could not take part in autograd
+        parts = self.frames.split(list(self.layout.frames), dim=1)
+        for index, part in zip(self.pack, parts, strict=True):
+            yield index, (part[0] if squeeze else part).clone()
+
+
+def _to_host(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """On CUDA, a copy into pinned memory that goes on while the next pack starts, and the event that ends it."""
+    if frames.device.type != "cuda":
+        return frames, None
+    host = torch.empty(frames.shape, dtype=frames.dtype, pin_memory=True)
+    host.copy_(frames, non_blocking=True)
+    ready = torch.cuda.Event()
+    ready.record(torch.cuda.current_stream(frames.device))
+    return host, ready
+
+
+def _exact_products(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[Any]:
+    """cuDNN rounds float32 convolutions to TF32 unless told otherwise."""
+    if device.type == "cuda" and precision == "float32":
+        return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    return contextlib.nullcontext()
+
+
+def _check_settings(module: nn.Module, device: torch.device, precision: str, max_tokens: int | str) -> None:
+    problems = unsupported(module, device, precision)
+    if precision not in get_args(Precision):
+        problems.append(f"precision: expected one of {', '.join(get_args(Precision))}, got {precision!r}")
+    if max_tokens != "auto" and (not isinstance(max_tokens, int) or max_tokens < 1):
+        problems.append(f"max_tokens: expected a positive number or 'auto', got {max_tokens!r}")
+    if problems:
+        raise InputError("the packed encoder cannot run this", problems)
+
+
+def _check_waves(waves: Sequence[Wave]) -> None:
     problems = []
     for number, wave in enumerate(waves):
         if wave.ndim != 1 or wave.dtype != np.float32:
             problems.append(f"wave {number}: expected float32 (samples,), got {wave.dtype} {wave.shape}")
         elif len(wave) < FIELD:
-            problems.append(f"wave {number}: {len(wave)} samples, and {FIELD} (25 ms) are the least")
+            problems.append(f"wave {number}: {len(wave)} samples; a frame takes {FIELD} (25 ms)")
     if problems:
         raise InputError("the encoder cannot take these waves", problems, "Pass mono float32 arrays at 16 kHz.")

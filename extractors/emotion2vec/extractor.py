@@ -76,10 +76,12 @@ class Emotion2vecExtractor:
         self.folder = resolve_model(model, offline=offline)
         loaded = load_model(self.folder.path)
         log.info("Emotion2Vec+ %s from %s (%s)", self.folder.model_id, self.folder.source, self.folder.path)
-        # FunASR's module is let go: the encoder keeps the weights in its own layout, and twice is once too often
         self.weights, self._config_hash = loaded.weights, loaded.config_hash
         self.encoder = PackedEncoder(loaded.module, device=self.device, precision=precision, max_tokens=max_tokens)
         self.head = ClassHead(loaded.module.proj, loaded.tokens) if loaded.tokens else None  # type: ignore[arg-type]
+        # the encoder has the weights in its own layout; FunASR's module is a cycle that would hold them until some
+        # garbage collection, so it is emptied
+        loaded.module.to("meta")
 
     @property
     def name(self) -> str:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from extractors.emotion2vec.linear import Norm, Target
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
 
-CHUNK = 64  # frames whose convolutions run at a time, so that what lies between two layers fits the cache
+# frames whose convolutions run at a time
+CPU_CHUNK = 64  # what lies between two layers then fits the cache
+CUDA_CHUNK = 4096  # about 1 GB in float32
 
 
 class StridedConv(nn.Module):
@@ -88,9 +90,10 @@ class Frontend(nn.Module):
         self.position_norm = None
         if encoder.modality_cfg.conv_pos_pre_ln:
             self.position_norm, positional = target.norm(positional[0]), positional[1]
-        blocks = [block[0] for block in positional if isinstance(block, nn.Sequential)]
+        blocks: list[Any] = [block[0] for block in positional if isinstance(block, nn.Sequential)]
         self.positions = nn.ModuleList(PositionalConv(conv, target) for conv in blocks)
         self.reach = max(int(conv.padding[0]) for conv in blocks)  # zeros that must part two utterances
+        self.chunk = CPU_CHUNK if target.device.type == "cpu" else CUDA_CHUNK
         extra = encoder.extra_tokens
         self.register_buffer("extra", None if extra is None else target.tensor(extra[0]), persistent=False)
 
@@ -100,8 +103,8 @@ class Frontend(nn.Module):
     def convolve(self, wave: Tensor, frames: int) -> Tensor:
         """The convolutions and the projection: wave (samples,) -> its first `frames` frames (frames, dim)."""
         done = []
-        for start in range(0, frames, CHUNK):
-            stop = min(start + CHUNK, frames)
+        for start in range(0, frames, self.chunk):
+            stop = min(start + self.chunk, frames)
             x = wave[start * HOP : (stop - 1) * HOP + FIELD, None]
             for conv in self.convs:
                 x = conv(x)
@@ -109,24 +112,16 @@ class Frontend(nn.Module):
         return torch.cat(done)
 
     def place(self, features: Tensor, layout: Layout) -> Tensor:
-        """Frames put into their places, positions added, extra tokens set: (units - 1, dim) -> (tokens, dim)."""
+        """Frames in their places, positions added, extra tokens set: (units - 1, dim) -> (tokens, dim)."""
+        device = features.device
         x = features.new_zeros(layout.tokens, features.shape[-1])
-        first = 0
-        for (start, stop), frames in zip(layout.frame_spans, layout.frames, strict=True):
-            x[start:stop] = features[first : first + frames]
-            first += frames + 1  # past the frame that straddles two utterances
-        position = x if self.position_norm is None else _clear_slots(self.position_norm(x), layout)
+        x[layout.frame_places.to(device)] = features[layout.frame_units.to(device)]
+        slots = layout.slot_places.to(device)
+        position = x if self.position_norm is None else self.position_norm(x).index_fill_(0, slots, 0)
         for conv in self.positions:
-            position = _clear_slots(conv(position), layout)
+            # zeros between the utterances again, as the next convolution expects around each of them
+            position = conv(position).index_fill_(0, slots, 0)
         x += position
         if self.extra is not None:
-            for start, _ in layout.spans:
-                x[start : start + layout.extra] = self.extra
+            x[layout.extra_places.to(device)] = self.extra.repeat(len(layout.frames), 1)
         return x
-
-
-def _clear_slots(x: Tensor, layout: Layout) -> Tensor:
-    """Zeros between the utterances again, as the next convolution expects around each of them."""
-    for start, _ in layout.frame_spans:
-        x[start - layout.slots : start] = 0
-    return x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-ROWS_HINT = 2048  # rows that oneDNN lays its weights out for; any other number works too
+from extractors.emotion2vec.quantize import ROWS_HINT, Int8Linear
 
 
-def has_onednn() -> bool:
-    """Whether this torch offers oneDNN's product with prepacked weights (its x86 builds do)."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+def has_onednn(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this torch offers oneDNN's product with prepacked weights (its x86 builds do), in `dtype`."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    if dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.float32
 
 
 class PlainLinear(nn.Module):
@@ -51,40 +54,6 @@ class OneDnnLinear(nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu" if gelu else "none", [], "none")
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where and how the encoder's parts are to run; makes them from FunASR's own.
-
-    dtype : of activations and of weights that stay unquantised
-    quantize : makes a quantised layer from (weight, bias), or None
-    """
-
-    device: torch.device
-    dtype: torch.dtype
-    quantize: Callable[[Tensor, Tensor | None], nn.Module] | None = None
-
-    def tensor(self, x: Tensor) -> Tensor:
-        """A detached `x` there; the same memory where it is there already."""
-        return x.detach().to(self.device, self.dtype)
-
-    def linear(self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False) -> nn.Module:
-        """A layer (rows, in) -> (rows, out); `sensitive` ones are never quantised."""
-        weight, bias = self.tensor(weight), None if bias is None else self.tensor(bias)
-        if self.quantize is not None and not sensitive:
-            return self.quantize(weight, bias)
-        if self.device.type == "cpu" and self.dtype == torch.float32 and has_onednn():
-            return OneDnnLinear(weight, bias)
-        return PlainLinear(weight, bias)
-
-    def norm(self, norm: nn.LayerNorm) -> Norm:
-        """A copy of `norm`."""
-        return Norm(
-            norm.normalized_shape[0],
-            norm.eps,
-            *(None if part is None else self.tensor(part) for part in (norm.weight, norm.bias)),
-        )
-
-
 class Norm(nn.Module):
     """Layer norm over the last axis, (rows, dim) -> (rows, dim)."""
 
@@ -99,3 +68,36 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where and in what the encoder's parts run; makes them from FunASR's.
+
+    dtype : of activations, and of weights that are not quantised
+    int8 : linear layers are quantised, but for those that say they are sensitive
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    int8: bool = False
+
+    def tensor(self, x: Tensor) -> Tensor:
+        """`x` there, detached; the same memory where it is there already."""
+        return x.detach().to(self.device, self.dtype)
+
+    def linear(
+        self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False, zero_point: int | None = None
+    ) -> nn.Module:
+        """A layer (rows, in) -> (rows, out). `zero_point` tells a quantised one where its inputs lie."""
+        weight, bias = self.tensor(weight), None if bias is None else self.tensor(bias)
+        if self.int8 and not sensitive:
+            return Int8Linear(weight, bias) if zero_point is None else Int8Linear(weight, bias, zero_point=zero_point)
+        if self.device.type == "cpu" and has_onednn(self.dtype):
+            return OneDnnLinear(weight, bias)
+        return PlainLinear(weight, bias)
+
+    def norm(self, norm: nn.LayerNorm) -> Norm:
+        """The same layer norm."""
+        weight, bias = (None if part is None else self.tensor(part) for part in (norm.weight, norm.bias))
+        return Norm(norm.normalized_shape[0], norm.eps, weight, bias)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _DAMAGED = "The file is damaged or only partly downloaded: fetch the model again."
 _DECODER = ".decoder."  # of pre-training; inference has no use for it
+_SMALL = 1 << 18  # values, 1 MiB
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Weights:
 class LoadedModel:
     """A verified Emotion2Vec+.
 
-    module : FunASR's `Emotion2vec`, eval mode, float32, without its training decoder; its parameters are mapped from
-        the file (copy on write), so several processes share one copy in memory
+    module : FunASR's `Emotion2vec`, eval mode, float32, without its training decoder; its matrices are mapped from the
+        file (copy on write), so several processes share one copy in memory
     tokens : class names as the folder has them, in the order of `module.proj`; empty without a class head
     config_hash : digest of the architecture's settings
     """
@@ -99,7 +100,7 @@ def load_model(folder: str | Path) -> LoadedModel:
     needed = module.state_dict()
     sources = _match(needed, state, config.scope_map)
     _check(folder, needed, state, sources, config)
-    weights = {name: state[source].float() for name, source in sources.items()}
+    weights = {name: _own_if_small(state[source].float()) for name, source in sources.items()}
     module.load_state_dict(weights, strict=True, assign=True)
     module.requires_grad_(False)
     unused = set(state) - set(sources.values())
@@ -197,6 +198,12 @@ def _check(
             problems,
             "Fetch the whole folder again: config.yaml, model.pt and tokens.txt belong together.",
         )
+
+
+def _own_if_small(value: Tensor) -> Tensor:
+    """Biases and norms in memory of their own: one that is kept would keep the whole file mapped, long after its big
+    matrices were laid out anew or went to a GPU."""
+    return value.clone() if value.numel() < _SMALL else value
 
 
 def _hash(weights: Mapping[str, Tensor]) -> str:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+import torch
+from torch import Tensor
+
 HOP = 320  # samples between frames: 5 · 2 · 2 · 2 · 2 · 2 · 2
 FIELD = 400  # samples that one frame sees
 
@@ -36,8 +39,8 @@ class Layout:
     extra : learned extra tokens of the model
 
     >>> layout = Layout(frames=(2, 3), slots=10, extra=10)
-    >>> layout.tokens, layout.token_starts, layout.wave_starts, layout.spans
-    (25, (0, 12), (0, 960), ((0, 12), (12, 25)))
+    >>> layout.tokens, layout.wave_starts, layout.spans, layout.frame_spans
+    (25, (0, 960), ((0, 12), (12, 25)), ((10, 12), (22, 25)))
     """
 
     frames: tuple[int, ...]
@@ -65,26 +68,46 @@ class Layout:
         return sum(self.frames) + self.slots * len(self.frames)
 
     @cached_property
-    def token_starts(self) -> tuple[int, ...]:
-        """First slot of each utterance among the tokens."""
-        return tuple(accumulate((self.slots + frames for frames in self.frames[:-1]), initial=0))
-
-    @cached_property
     def spans(self) -> tuple[tuple[int, int], ...]:
-        """(start, stop) of each utterance's extra tokens and frames: what attends to one another."""
+        """(start, stop) of each utterance's extra tokens and frames: the tokens that attend to one another."""
         idle = self.slots - self.extra
-        return tuple(
-            (start + idle, start + self.slots + frames)
-            for start, frames in zip(self.token_starts, self.frames, strict=True)
-        )
+        return tuple((start + idle, stop) for start, stop in self._places)
 
     @cached_property
     def frame_spans(self) -> tuple[tuple[int, int], ...]:
         """(start, stop) of each utterance's frames among the tokens."""
-        return tuple(
-            (start + self.slots, start + self.slots + frames)
-            for start, frames in zip(self.token_starts, self.frames, strict=True)
+        return tuple((start + self.slots, stop) for start, stop in self._places)
+
+    @cached_property
+    def frame_places(self) -> Tensor:
+        """Token places of all frames, (sum(frames),) int64, ascending."""
+        return _ranges(self.frame_spans)
+
+    @cached_property
+    def frame_units(self) -> Tensor:
+        """Which of the packed wave's frames those are, (sum(frames),) int64: all but the ones that straddle."""
+        return _ranges(
+            [(start // HOP, start // HOP + n) for start, n in zip(self.wave_starts, self.frames, strict=True)]
         )
+
+    @cached_property
+    def slot_places(self) -> Tensor:
+        """Token places in front of the frames, (utterances · slots,) int64."""
+        return _ranges([(start, start + self.slots) for start, _ in self._places])
+
+    @cached_property
+    def extra_places(self) -> Tensor:
+        """Token places of the extra tokens, (utterances · extra,) int64."""
+        return _ranges([(start, start + self.extra) for start, _ in self.spans])
+
+    @cached_property
+    def _places(self) -> tuple[tuple[int, int], ...]:
+        stops = tuple(accumulate(self.slots + frames for frames in self.frames))
+        return tuple(zip((0, *stops[:-1]), stops, strict=True))
+
+
+def _ranges(spans: Sequence[tuple[int, int]]) -> Tensor:
+    return torch.cat([torch.arange(start, stop) for start, stop in spans])
 
 
 def plan_packs(frames: Sequence[int], *, slots: int, max_tokens: int) -> Iterator[list[int]]:

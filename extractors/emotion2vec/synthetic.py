@@ -66,7 +66,8 @@ def write_random_checkpoint(
     model clamps), so that no mistake hides behind a zero. `copies=3` adds optimiser-like copies under
     other keys, as the published file of 1.95 GB holds them. The scores of such a model mean nothing.
 
-    Without `tokens` it has no class head, as the model before fine-tuning. The same `seed` gives the same weights. Returns the folder.
+    Without `tokens` it has no class head, as the model before fine-tuning. The same `seed` gives the same weights.
+    Returns the folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def draw_parts(
         if drawn_cost < best_cost:
             best, best_cost = drawn, drawn_cost
     if best_cost >= ABSENT * weights.min():
-        best = _mend(best, counts, parts, cost, random)
+        best = _mend(best, counts, parts, cost, random, enough=ABSENT * float(weights.min()))
     return best
 
 
@@ -77,14 +77,22 @@ def _cut(order: Index, sizes: Index, wanted: NDArray[np.float64]) -> Index:
 
 
 def _mend(
-    drawn: Index, counts: Index, parts: int, cost: Callable[[Index], float], random: np.random.Generator
+    drawn: Index,
+    counts: Index,
+    parts: int,
+    cost: Callable[[Index], float],
+    random: np.random.Generator,
+    *,
+    enough: float,
 ) -> Index:
-    """Move or exchange groups at random as long as that lowers the cost."""
+    """Move or exchange groups at random, keeping what lowers the cost, until it is below `enough`."""
     drawn = drawn.copy()
     table = _tabulate(drawn, counts, parts)
     held = np.bincount(drawn, minlength=parts)
     now = cost(table)
     for _ in range(STEPS):
+        if now < enough:
+            break
         one, other = random.integers(len(drawn), size=2)
         source, target = drawn[one], drawn[other] if random.random() < 0.5 else random.integers(parts)
         if source == target:

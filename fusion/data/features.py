@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import zipfile
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from extractors.errors import InputError
 from extractors.types import MODALITIES, Modality
-from fusion.data.columns import nearest
 from fusion.data.labels import encode_labels, label_problems
 from fusion.data.manifest_checks import PARTS
 from fusion.data.problems import Numbering, Problems
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 WORDS = ("label", "speaker", "transcript", "split", "group", "id")  # one entry a row
 ROLES = (*MODALITIES, *WORDS)
 COLUMN = {"transcript": "text"}  # role -> column of `FeatureTable.rows`, where they differ
+
+EXPECTED = "Expected an .npz of several arrays, as numpy.savez writes it."
 
 LabelNames = Mapping[Any, str] | Sequence[str]
 
@@ -83,7 +85,7 @@ def load_features(
         problems.of_file.append("no rows")
     else:
         problems.add_rows("neither speech nor text", ~np.any(list(present.values()), axis=0))
-    names, order = _label_names(found.get("label"), rows, label_names, problems, require_label=require_label)
+    names, order = _label_names(found.get("label"), rows, count, label_names, problems, require_label=require_label)
     if problems.count:
         _raise(path, problems, count)
     if unused:
@@ -97,12 +99,14 @@ def _read_arrays(
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """Role -> array, and the names of arrays that nothing here reads."""
     if not path.is_file():
-        raise InputError(f"no such file: {path}", hint="Expected an .npz, as numpy.savez writes it.")
+        raise InputError(f"no such file: {path}", hint=EXPECTED)
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            single = file.read(6) == b"\x93NUMPY"
+        raise InputError(f"{path} {'holds a single array' if single else 'cannot be read: no .npz'}", hint=EXPECTED)
     found: dict[str, NDArray[Any]] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} holds one array; expected an .npz of several, as numpy.savez writes it")
             there = list(archive.files)
             arrays = {role: name for role, name in arrays.items() if name != role}
             source = {role: name for role in ROLES if (name := arrays.get(role, role)) is not None}
@@ -126,15 +130,14 @@ def _read_arrays(
                     )
                     found[role] = np.empty(())  # there, and of no use
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
-        hint = "Expected an .npz, as numpy.savez writes it."
-        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}", hint=hint) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} cannot be read: {reason}", hint=EXPECTED) from error
     unused = [
         name for name in there if name not in source.values() or (name in claimed and name not in arrays.values())
     ]
     missing = [role for role in source if role not in found]
     for name in unused:
-        near = nearest(name, missing)
-        if near and near not in MODALITIES:
+        for near in difflib.get_close_matches(name.lower(), missing, n=1, cutoff=0.8):  # "speakers"
             problems.of_file.append(
                 f"array {name!r} is not used; did you mean {near!r}? Say so (arrays: {{{near}: {name}}}) or take it out"
             )
@@ -152,6 +155,7 @@ def _modalities(
             continue
         if array.dtype.kind not in "fiub" or array.ndim != 2 or not array.shape[1]:
             hint = "; pool over the frames, for instance array.mean(axis=1)" if array.ndim == 3 else ""
+            hint = "; if these are the words, say arrays: {transcript: text}" if array.dtype.kind in "US" else hint
             problems.of_file.append(
                 f"`{modality}`: expected numbers of shape (rows, dim), got {array.dtype} {array.shape}{hint}"
             )
@@ -204,6 +208,7 @@ def _rows(found: dict[str, NDArray[Any]], problems: Problems) -> dict[str, pd.Se
 def _label_names(
     array: NDArray[Any] | None,
     rows: dict[str, pd.Series],
+    count: int,
     label_names: LabelNames | None,
     problems: Problems,
     *,
@@ -213,7 +218,7 @@ def _label_names(
     if array is None or "label" not in rows:
         if require_label and array is None:
             problems.of_file.append("no array `label`")
-        return pd.Series(dtype="str"), None
+        return pd.Series(pd.array([None] * count, dtype="str")), None
     names, order = rows["label"], None
     numbers = array.dtype.kind in "iub"
     if label_names is not None:
@@ -236,7 +241,7 @@ def _row_frame(rows: dict[str, pd.Series], names: pd.Series, count: int) -> pd.D
     nothing = pd.Series([None] * count, dtype=object)
     columns = {"id": rows.get("id", pd.Series([str(number) for number in range(1, count + 1)]))}
     columns |= {COLUMN.get(role, role): rows.get(role, nothing) for role in ("speaker", "transcript", "group", "split")}
-    columns |= {"content": nothing, "label": names if len(names) else nothing}
+    columns |= {"content": nothing, "label": names}
     return pd.DataFrame({name: column.astype(object).where(column.notna(), None) for name, column in columns.items()})
 
 

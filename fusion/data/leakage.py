@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from rich.table import Table
 from extractors.errors import InputError
 from extractors.types import Modality
 from fusion.data.folds import Fold
-from fusion.data.overlap import Identities, Index, Overlap, overlap_table, overlaps
+from fusion.data.overlap import Identities, Index, Overlap, overlap_lines, overlap_table, overlaps
 from fusion.data.table import FeatureTable
 
 MOST_TAKEN = 0.5  # of the training (or validation) rows; above that the words are a script and no coincidence
@@ -39,6 +40,7 @@ SCRIPT_WARNING = (
     "The same sentences stand in training and test (allow_leakage=true). The figures of text and of the fusion cannot "
     "show what text does for words that were not seen in training."
 )
+FILE_WARNING = "The same audio stands on both sides of the split (allow_leakage=true)."
 SPOKEN_SCRIPT = (
     "The same sentences stand on both sides. Only the voice is used, so nothing was taken out, but the figures hold for "
     "these sentences: a speech encoder also hears words."
@@ -75,12 +77,12 @@ class LeakReport:
         """What was taken out, in words, then the warnings."""
         told = []
         for part, name in (("train", "training"), ("val", "validation")):
-            for kind, what in (("transcripts", "their words"), ("files", "their audio")):
+            for kind, what in (("transcripts", "their words"), ("files", "their audio files")):
                 counts = [getattr(taken, f"{part}_{kind}") for taken in self.taken]
                 if sum(counts):
-                    often = f" in {sum(c > 0 for c in counts)} of {len(counts)} folds" if len(counts) > 1 else ""
+                    often = f", over {len(counts)} folds" if len(counts) > 1 else ""
                     stand = "validation or test" if part == "train" else "test"
-                    told.append(f"{sum(counts):,} rows were taken out of {name}{often}: {what} also stand in {stand}.")
+                    told.append(f"Rows taken out of {name}, as {what} also stand in {stand}: {sum(counts):,}{often}.")
         return [*told, *self.notes, *self.warnings]
 
     def print(self, console: Console | None = None) -> None:
@@ -139,29 +141,29 @@ def resolve_leakage(
     if shared_speakers:
         refusals += shared_speakers
         hints.append(SPEAKER_HINT)
-    told = len({line.fold for line in before if line.parts == "train-val" and line.speakers})
-    if told and not shared_speakers:
+    if not shared_speakers and any(line.parts == "train-val" and line.speakers for line in before):
         warnings.append("Validation shares speakers with training: the choice of the epoch favours known speakers.")
 
-    removed = {kind: _removals(table, identities, kind, folds) for kind in ("files", "transcripts")}
-    for kind, hint in (("files", FILE_HINT), ("transcripts", SCRIPT_HINT)):
-        if kind == "transcripts" and not uses_text:
-            if any(taken.any for taken in removed[kind]):
-                warnings.append(SPOKEN_SCRIPT)
-            removed[kind] = []
-            continue
-        if excess := [taken.excess for taken in removed[kind] if taken.excess]:
-            refusals += _first(excess, "folds")
-            hints.append(hint)
-            removed[kind] = []  # where the leak is let pass, it is let pass in all folds alike
-            if kind == "transcripts" and allow_leakage:
-                warnings.append(SCRIPT_WARNING)
+    found = {kind: _shared_rows(identities, kind, folds) for kind in ("files", "transcripts")}
+    if not uses_text and _excess(table, folds, {"transcripts": found["transcripts"]}):
+        warnings.append(SPOKEN_SCRIPT)
+    kinds = ("files", "transcripts") if uses_text else ("files",)
+    removed = {kind: found[kind] for kind in kinds}
+    if excess := _excess(table, folds, removed):
+        refusals += excess
+        # files alone explain it where even without the words too much would go
+        blames_files = not uses_text or bool(_excess(table, folds, {"files": found["files"]}))
+        hints.append(FILE_HINT if blames_files else SCRIPT_HINT)
+        warnings += [FILE_WARNING if blames_files else SCRIPT_WARNING] if allow_leakage else []
+        removed = {}  # where a leak is let pass, it is let pass in all folds alike
     if refusals and not allow_leakage:
-        raise InputError("this split leaks: what is tested would also be trained on", refusals, "\n".join(hints))
+        raise InputError(
+            "this split leaks: what is tested would also be trained on",
+            [*refusals, *overlap_lines(before)],
+            "\n".join(hints),
+        )
     if shared_speakers:
         warnings.append("Speakers of the test also stand in training or validation (allow_leakage=true).")
-    if any(hint is FILE_HINT for hint in hints):
-        warnings.append("The same audio stands on both sides of the split (allow_leakage=true).")
 
     if uses_text and not identities.known("transcripts"):
         warnings.append("No transcripts are given: whether the same words stand on both sides is not known.")
@@ -175,51 +177,66 @@ def resolve_leakage(
 
 
 @dataclass(frozen=True)
-class _Removal:
-    """Which rows of one fold share something with a later part, and what speaks against taking them out."""
+class _Shared:
+    """Which rows of one fold share something with a later part."""
 
     train: NDArray[np.bool_]  # of fold.train
     val: NDArray[np.bool_]  # of fold.val
-    excess: str | None
 
     @property
     def any(self) -> bool:
         return bool(self.train.any() or self.val.any())
 
+    def or_(self, other: _Shared) -> _Shared:
+        return _Shared(self.train | other.train, self.val | other.val)
 
-def _removals(table: FeatureTable, identities: Identities, kind: str, folds: list[Fold]) -> list[_Removal]:
-    removals = []
-    for fold in folds:
-        train = identities.standing_in(kind, fold.train, np.concatenate([fold.val, fold.test]))
-        val = identities.standing_in(kind, fold.val, fold.test)
-        what = "the words" if kind == "transcripts" else "the audio"
-        excess = None
+
+def _shared_rows(identities: Identities, kind: str, folds: list[Fold]) -> list[_Shared]:
+    return [
+        _Shared(
+            identities.standing_in(kind, fold.train, np.concatenate([fold.val, fold.test])),
+            identities.standing_in(kind, fold.val, fold.test),
+        )
+        for fold in folds
+    ]
+
+
+def _excess(table: FeatureTable, folds: list[Fold], removed: Mapping[str, list[_Shared]]) -> list[str]:
+    """For each fold that would lose too much, what and how much."""
+    what = {"files": "the audio", "transcripts": "the words"}
+    told = []
+    for fold, shared in zip(folds, zip(*removed.values(), strict=True), strict=True):
+        those = " or ".join(what[kind] for kind, one in zip(removed, shared, strict=True) if one.any)
+        both = reduce(_Shared.or_, shared)
         had, left = (
-            np.bincount(table.targets[rows], minlength=len(table.labels)) for rows in (fold.train, fold.train[~train])
+            np.bincount(table.targets[rows], minlength=len(table.labels))
+            for rows in (fold.train, fold.train[~both.train])
         )
         gone = [label for number, label in enumerate(table.labels) if had[number] and not left[number]]
-        if train.sum() > MOST_TAKEN * len(train):
-            excess = f"{what} of {int(train.sum()):,} of {len(train):,} training rows also stand in validation or test"
-        elif val.sum() > MOST_TAKEN * len(val):
-            excess = f"{what} of {int(val.sum()):,} of {len(val):,} validation rows also stand in test"
+        train, val = int(both.train.sum()), int(both.val.sum())
+        if train > MOST_TAKEN * len(fold.train):
+            say = f"{those} of {train:,} of {len(fold.train):,} training rows also stand in validation or test"
+        elif val > MOST_TAKEN * len(fold.val):
+            say = f"{those} of {val:,} of {len(fold.val):,} validation rows also stand in test"
         elif gone:
             names = ", ".join(map(repr, gone))
-            excess = f"{what} of every training row of {names} also stand in validation or test"
-        removals.append(_Removal(train, val, f"fold {fold.name!r}: {excess}" if excess else None))
-    return removals
+            say = f"{those} of every training row of {names} also stand in validation or test"
+        else:
+            continue
+        told.append(f"fold {fold.name!r}: {say}")
+    return _first(told, "folds")
 
 
-def _without(folds: list[Fold], removed: dict[str, list[_Removal]]) -> tuple[list[Fold], list[Taken]]:
+def _without(folds: list[Fold], removed: Mapping[str, list[_Shared]]) -> tuple[list[Fold], list[Taken]]:
     clean, taken = [], []
     for number, fold in enumerate(folds):
         keep = {"train": np.ones(len(fold.train), bool), "val": np.ones(len(fold.val), bool)}
         counts = {}
-        for kind in ("files", "transcripts"):  # a row that shares both counts as a file
-            if removed[kind]:
-                removal = removed[kind][number]
-                for part, gone in (("train", removal.train), ("val", removal.val)):
-                    counts[f"{part}_{kind}"] = int((gone & keep[part]).sum())
-                    keep[part] &= ~gone
+        for kind in removed:  # files first: a row that shares both counts as a file
+            shared = removed[kind][number]
+            for part, gone in (("train", shared.train), ("val", shared.val)):
+                counts[f"{part}_{kind}"] = int((gone & keep[part]).sum())
+                keep[part] &= ~gone
         clean.append(replace(fold, train=fold.train[keep["train"]], val=fold.val[keep["val"]]))
         taken.append(Taken(fold.name, **counts))
     return clean, taken

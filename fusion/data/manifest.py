@@ -14,7 +14,7 @@ from extractors.errors import InputError
 from extractors.types import Clip
 from fusion.data.columns import HINT, choose_columns
 from fusion.data.manifest_checks import check_rows, tidy
-from fusion.data.problems import Numbering, Problems
+from fusion.data.problems import UNUSABLE_AUDIO, Numbering, Problems
 from fusion.data.raw import RawTable, line_numbers, read_raw
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,11 @@ def _numbering(path: Path, raw: RawTable, problems: Problems, delimiter: str | N
 
 
 def _audio_hint(problems: Problems, path: Path) -> list[str]:
-    found = [finding for finding in problems.of_rows if finding.what == "audio that cannot be used"]
-    missing = [f for f in found if f.detail and "no such file" in f.detail(int(np.min(f.positions)))]
-    return [f"Audio is looked for relative to the manifest, in {path.absolute().parent}"] if missing else []
+    found = [finding for finding in problems.of_rows if finding.what == UNUSABLE_AUDIO]
+    if not found:
+        return []
+    missing = any(f.detail and "no such file" in f.detail(int(np.min(f.positions))) for f in found)
+    return [
+        *([f"Audio is looked for relative to the manifest, in {path.absolute().parent}."] if missing else []),
+        "To go on without such clips, up to the share that may fail: data.check_audio=false.",
+    ]

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from extractors.audio import AudioError, probe
 from extractors.audio_info import SPAN_TOLERANCE
-from fusion.data.problems import Problems
+from fusion.data.problems import UNUSABLE_AUDIO, Problems
 
 CHUNK = 256  # files that one task looks at; a task per file would cost more than the look
 QUIET = 2_000  # files that are looked at without a progress bar
@@ -50,7 +50,7 @@ def check_audio_files(
         return f"{audio.iloc[position]}: {reasons[codes[position]]}{also}"
 
     first = ~pd.Series(codes).duplicated().to_numpy()
-    problems.add_rows("audio that cannot be used", unreadable & first, unreadable_file)
+    problems.add_rows(UNUSABLE_AUDIO, unreadable & first, unreadable_file)
 
     length = np.append(durations, np.nan)[codes]  # (rows,) seconds; comparisons with NaN are false
 

@@ -18,6 +18,8 @@ Index = NDArray[np.int64]
 
 PAIRS = (("train", "test"), ("train", "val"), ("val", "test"))
 KINDS = ("speakers", "transcripts", "files")
+COUNTED = ("speakers", "transcripts", "files by content")
+UNKNOWN = "not known"
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,19 @@ class Identities:
 
     def shared(self, kind: str, one: Index, other: Index) -> Index:
         """Different codes of `kind` that stand both in rows `one` and rows `other`."""
-        codes = self.of(kind)
-        both = np.intersect1d(codes[one], codes[other])
-        return both[both >= 0]
+        return np.flatnonzero(self._stands(kind, one) & self._stands(kind, other))
 
     def standing_in(self, kind: str, rows: Index, others: Index) -> NDArray[np.bool_]:
         """(len(rows),) bool: which of `rows` share their code with one of `others`."""
+        return self._stands(kind, others)[self.of(kind)[rows]]
+
+    def _stands(self, kind: str, rows: Index) -> NDArray[np.bool_]:
+        """(codes + 1,) bool: which codes stand in `rows`. The last place is that of -1, which is nobody's."""
         codes = self.of(kind)
-        there = np.zeros(codes.max(initial=-1) + 2, dtype=bool)  # the last one is for -1
-        there[codes[others]] = True
+        there = np.zeros(codes.max(initial=-1) + 2, dtype=bool)
+        there[codes[rows]] = True
         there[-1] = False
-        return there[codes[rows]]
+        return there
 
 
 def overlaps(identities: Identities, folds: list[Fold]) -> list[Overlap]:
@@ -86,7 +90,7 @@ def overlap_table(before: list[Overlap], after: list[Overlap]) -> Table:
     """The overlap for people to read: "3 → 0" where shared rows were taken out, a range over several folds."""
     table = Table(title="What the sides of the split share", title_justify="left")
     folds = len(before) // len(PAIRS)
-    for heading in ("fold", "sides", "speakers", "transcripts", "files by content"):
+    for heading in ("fold", "sides", *COUNTED):
         table.add_column(heading, justify="left" if heading in ("fold", "sides") else "right")
     if folds > 1:
         for number, (one, other) in enumerate(PAIRS):
@@ -100,10 +104,20 @@ def overlap_table(before: list[Overlap], after: list[Overlap]) -> Table:
     return table
 
 
+def overlap_lines(before: list[Overlap]) -> list[str]:
+    """The same in a few words, for a message: a line for each pair of sides, a range over several folds."""
+    told = []
+    for number, (one, other) in enumerate(PAIRS):
+        lines = before[number :: len(PAIRS)]
+        counts = [f"{name} {_span(lines, kind)}" for kind, name in zip(KINDS, COUNTED, strict=True)]
+        told.append(f"{one} and {other} share: {', '.join(counts)}")
+    return told
+
+
 def _span(lines: list[Overlap], kind: str) -> str:
     values = [getattr(line, kind) for line in lines]
     if None in values:
-        return "not known"
+        return UNKNOWN
     low, high = min(values), max(values)
     return f"{low}" if low == high else f"{low} to {high}"
 

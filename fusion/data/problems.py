@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Positions = NDArray[np.int64]
 
 SHOWN_EACH = 5  # rows of one kind that get a line of their own
+UNUSABLE_AUDIO = "audio that cannot be used"
 SHOWN_RANGES = 20  # ranges of row numbers in the line that sums up the rest
 
 

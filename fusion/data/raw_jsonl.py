@@ -94,9 +94,8 @@ def _read_slowly(path: Path) -> RawTable:
     for column in columns.values():
         column.extend([None] * (len(rows) - len(column)))
     hints = ["Expected one JSON object per line, with text or numbers as values."] if problems else []
-    return RawTable(
-        text_frame(columns, len(rows)), np.array(rows, np.int64), np.array(lines, np.int64), problems, hints
-    )
+    numbers = np.array(rows, np.int64), np.array(lines, np.int64)
+    return RawTable(text_frame(columns, len(rows)), *numbers, broken=len(problems), problems=problems, hints=hints)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,21 +82,21 @@ class GroupKFold:
     """`folds` folds over whole groups: the `group` column, or speakers where there is none.
 
     Args:
-        folds: how many; every row is tested once.
+        folds: how many, 3 at least; every row is tested once.
         val: share of the other rows to validate on, in whole groups.
         seed: another seed, another division.
     """
 
     def __init__(self, *, folds: int = 5, val: float = 0.15, seed: int = 1) -> None:
-        if folds < 2:
-            raise InputError(f"expected folds of 2 or more, got {folds}")
+        if folds < 3:
+            raise InputError(f"expected 3 folds or more, to test, to validate and to train, got folds={folds}")
         self.folds, self.val, self.seed = int(folds), share("val", val), seed
 
     def split(self, table: FeatureTable) -> list[Fold]:
         """Raises InputError with fewer groups than folds, or where one group holds all of a class."""
         what = "group" if known(table, "group") else "speaker"
         groups = groups_by(table, what, labelled(table), hint=SPEAKER_HINT)
-        require_groups(groups, max(3, self.folds), what, f"folds={self.folds}")
+        require_groups(groups, self.folds, what, f"folds={self.folds}")
         require_every_class(table, groups, what)
         parts = groups.draw_folds(self.folds, self.seed)
         names = [str(number + 1) for number in range(self.folds)]
@@ -131,7 +131,7 @@ class ColumnSplit:
             raise InputError("the split column: expected train, test and perhaps val", problems)
         notes = []
         if left_out := int(says.isna().sum()):
-            notes.append(f"{left_out:,} rows whose split is empty are left out")
+            notes.append(f"rows left out, as their split is empty: {left_out:,}")
         if not len(part["val"]):
             part["train"], part["val"], note = _carve(table, part["train"], self.val, self.seed)
             notes.append(note)

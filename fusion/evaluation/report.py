@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from extractors.files import write_bytes
 from fusion.evaluation import plots
 from fusion.evaluation.metrics import LOWER_IS_BETTER
-from fusion.evaluation.results import write_atomically
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.tables import NAMES, count, footnotes, leaked, number, span, system_order
 from fusion.evaluation.verdict import primary
@@ -69,7 +69,7 @@ def write_report(
     }
     pictures = {title: plots.png(figure) for title, figure in figures.items() if figure is not None}
     for title, content in pictures.items():
-        write_atomically(run_dir / f"{title}.png", content)
+        write_bytes(run_dir / f"{title}.png", content)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # labels, ids and texts are the user's and may hold anything
@@ -95,7 +95,7 @@ def write_report(
         config=config_yaml,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    return write_atomically(run_dir / "report.html", page.encode())
+    return write_bytes(run_dir / "report.html", page.encode())
 
 
 def confident_errors(
@@ -110,7 +110,7 @@ def confident_errors(
         {
             "id": scored.ids[row],
             "speaker": (scored.groups or ())[row],
-            "text": texts.get(scored.ids[row]),
+            "text": text if isinstance(text := texts.get(scored.ids[row]), str) else None,  # a table has NaN for none
             "label": labels[scored.targets[row]],
             "prediction": labels[scored.predictions[row]],
             "confidence": float(scored.confidence[row]),

@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from extractors.files import write_text
 from fusion.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, bootstrap
 from fusion.evaluation.metrics import METRICS, Sums, per_class, total_sums
 from fusion.evaluation.scored import Floats, Scored
@@ -228,7 +227,7 @@ def plain(value: Any) -> Any:
 def write_results(path: Path | str, results: Mapping[str, Any]) -> Path:
     """Write results.json, strictly valid and in one step."""
     text = json.dumps(plain(results), ensure_ascii=False, indent=2, allow_nan=False)
-    return write_atomically(Path(path), (text + "\n").encode())
+    return write_text(Path(path), text + "\n")
 
 
 def write_predictions(path: Path | str, systems: Mapping[str, Scored], labels: Sequence[str]) -> Path:
@@ -254,25 +253,8 @@ def write_predictions(path: Path | str, systems: Mapping[str, Scored], labels: S
         if other != name:
             columns |= {f"{other}_prediction": names[its.predictions], f"{other}_confidence": its.confidence}
     text = pd.DataFrame(columns).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    return write_atomically(Path(path), text.encode())
+    return write_text(Path(path), text)
 
 
 def _column(table: Floats, column: int) -> Floats:
     return table[:, column]
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).chmod(0o644)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return path

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SHOWN_ROWS = 50  # of a long table; the file holds all
 
 
-@verb("predict")
+@verb("predict", literal={"audio": "clip.audio", "text": "clip.text"})
 def main(cfg: DictConfig) -> None:
     """Predict one clip (audio=, text=) or every row of a table (data.path=)."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
@@ -40,15 +40,15 @@ def main(cfg: DictConfig) -> None:
 
 
 def _predict(cfg: DictConfig, predictor: Predictor, run_dir: Path) -> list[Prediction]:
-    one, many = cfg.audio is not None or cfg.text is not None, not OmegaConf.is_missing(cfg.data, "path")
+    one, many = cfg.clip.audio is not None or cfg.clip.text is not None, not OmegaConf.is_missing(cfg.data, "path")
     if one == many:
         raise InputError(
             "expected either one clip or a table" + (", got both" if one else ", got neither"),
             hint='Give audio=x.wav and/or text="…", or data.path=more.csv.',
         )
     if one:
-        name = Path(cfg.audio).stem if cfg.audio else "text"
-        return [predictor.predict(cfg.audio, cfg.text, id=name)]
+        name = Path(cfg.clip.audio).stem if cfg.clip.audio else "text"
+        return [predictor.predict(cfg.clip.audio, cfg.clip.text, id=name)]
     source = instantiate(cfg.data, require_label=False)
     return source.predict(predictor, store=lambda: instantiate(cfg.store), run_dir=run_dir)
 

@@ -323,7 +323,7 @@ def start(store, code):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err.decode()
     return out.decode()
 
@@ -336,7 +336,7 @@ def test_processes_may_make_and_fill_the_same_table_at_once(store):
             put(store, range(first, first + 20))
             if first % 100 == 0: store.compact()
     """
-    writers = [start(store, code) for _ in range(3)]
+    writers = [start(store, code) for _ in range(2)]
     for writer in writers:
         assert writer.stdout.readline() == b"ready\n", writer.stderr.read().decode()
     for writer in writers:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -239,6 +241,17 @@ def test_meets_the_contract(extractor: Emotion2vecExtractor) -> None:
     assert said["name"] == extractor.name == "tiny"
     assert said["labels"] == list(extractor.labels)
     assert said["tensors_loaded"] == 65
+
+
+@pytest.mark.parametrize("size", ["large", "base", "seed"])
+def test_configurations(size: str, checkpoint: Path, extractor: Emotion2vecExtractor) -> None:
+    conf = Path(__file__).parents[3] / "conf"
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        config = compose(f"speech/emotion2vec_plus_{size}", overrides=["+offline=true"])
+        assert config.speech.model == f"iic/emotion2vec_plus_{size}"
+        assert config.speech.offline is True
+        config.speech.model, config.speech.device = str(checkpoint), "cpu"
+    assert instantiate(config.speech).fingerprint == extractor.fingerprint
 
 
 @pytest.mark.slow

@@ -43,16 +43,14 @@ def texts_with(**changed: str) -> list[str | None]:
 def test_nothing_shared_nothing_taken() -> None:
     fold, report = resolve(table_of())
     assert list(fold.train) == list(range(12))
-    assert report.sentences() == ["Files by content are not known."] or report.sentences() == []
+    assert report.sentences() == []
     assert not report.allowed
 
 
 def test_a_short_utterance_on_both_sides_is_taken_out_of_training_and_counted() -> None:
-    fold, report = resolve(
-        table_of(texts=texts_with(r0="Okay.", r5="okay", r13="OKAY!", r17=" okay ", r2="ja", r12="ja"))
-    )
+    fold, _ = resolve(table_of(texts=texts_with(r0="Okay.", r5="okay", r13="OKAY!", r17=" okay ", r2="ja", r12="ja")))
     assert list(fold.train) == [1, 3, 4, 6, 7, 8, 9, 10, 11]
-    assert list(fold.val) == [14, 15]  # 12 teaches nobody: its words are not in the test
+    assert list(fold.val) == [12, 14, 15]  # row 12 shares its words with training only
     assert list(fold.test) == [16, 17, 18, 19]
 
 
@@ -68,7 +66,7 @@ def test_validation_keeps_what_only_training_shares() -> None:
         ("val-test", 1),
     ]
     assert [line.transcripts for line in report.after] == [0, 0, 0]
-    assert "1 rows were taken out of training: their words also stand in validation or test." in report.sentences()
+    assert "Rows taken out of training, as their words also stand in validation or test: 1." in report.sentences()
 
 
 def test_the_same_audio_on_both_sides_goes_too_whatever_it_is_called() -> None:
@@ -90,25 +88,27 @@ def test_a_row_that_shares_words_and_audio_counts_once() -> None:
     assert not any("more than one label" in line for line in report.warnings)  # rows 3 and 17 are both y
 
 
-class TestScripts:
-    SCRIPT = [f"line {i % 4}" for i in range(20)]
+SCRIPT: list[str | None] = [f"line {i % 4}" for i in range(20)]
 
+
+class TestScripts:
     def test_are_refused_with_what_text_cannot_show(self) -> None:
         with pytest.raises(InputError, match="this split leaks") as caught:
-            resolve(table_of(texts=self.SCRIPT))
+            resolve(table_of(texts=SCRIPT))
         message = str(caught.value)
         assert "the words of 12 of 12 training rows" in message
+        assert "train and test share: speakers 0, transcripts 4, files by content not known" in message
         for way_out in ("cannot show", "modalities=[speech]", "split=column", "allow_leakage=true"):
             assert way_out in message
 
     def test_are_let_pass_on_request_and_stay_whole(self) -> None:
-        fold, report = resolve(table_of(texts=self.SCRIPT), allow_leakage=True)
+        fold, report = resolve(table_of(texts=SCRIPT), allow_leakage=True)
         assert list(fold.train) == list(range(12))
         assert report.allowed
         assert any("cannot show" in warning for warning in report.warnings)
 
     def test_matter_less_where_only_the_voice_is_used(self) -> None:
-        table = table_of(texts=self.SCRIPT)
+        table = table_of(texts=SCRIPT)
         for options in ({"modalities": ["speech"]}, {}):
             seen = table if options else table.only(["speech"])
             fold, report = resolve(seen, **options)
@@ -116,6 +116,12 @@ class TestScripts:
             assert report.before[0].transcripts == 4
             assert any("a speech encoder also hears words" in warning for warning in report.warnings)
             assert not report.allowed
+
+    def test_a_few_shared_words_are_no_matter_for_the_voice(self) -> None:
+        fold, report = resolve(table_of(texts=texts_with(r3="okay", r17="okay")), modalities=["speech"])
+        assert list(fold.train) == list(range(12))
+        assert report.before[0].transcripts == 1
+        assert not report.warnings
 
     def test_a_class_that_would_vanish_is_a_script(self) -> None:
         labels = ["x", "y", "y", "y"] * 3 + ["x", "y", "x", "y"] * 2
@@ -134,7 +140,7 @@ class TestScripts:
         with pytest.raises(InputError, match=r"fold 'b'") as caught:
             resolve_leakage(table, folds)
         assert "fold 'a'" not in str(caught.value)
-        clean, report = resolve_leakage(table, folds, allow_leakage=True)
+        clean, _ = resolve_leakage(table, folds, allow_leakage=True)
         assert [len(fold.train) for fold in clean] == [8, 6]
 
 
@@ -161,7 +167,7 @@ class TestSpeakers:
         assert any("No speakers are given" in warning for warning in report.warnings)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     texts=st.lists(st.sampled_from(["okay", "ja", None, *"abcdefghijklmnop"]), min_size=24, max_size=24),
     content=st.lists(st.sampled_from([None, *"abcdefghijklmnop"]), min_size=24, max_size=24),
@@ -200,7 +206,7 @@ def test_the_report_can_be_printed() -> None:
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 → 0" in printed
     assert "not known" in printed  # no hashes of the audio here
-    assert "taken out of validation" in printed
+    assert "taken out of validation, as their words also stand in test: 1." in printed
     table = build_table(list("xy") * 10, SPEAKERS, TEXTS)
     _, many = resolve_leakage(table, LeaveOneSpeakerOut().split(table))
     many.print(console)

@@ -16,8 +16,6 @@ from fusion.data.table import FeatureTable
 from fusion.data.transcripts import transcript_codes
 from tests.fusion.data.conftest import build_table
 
-ROWS = st.lists(st.tuples(st.sampled_from("abcdefg"), st.sampled_from(["x", "y", "z"])), min_size=6, max_size=60)
-
 
 def sides(fold: Fold) -> dict[str, np.ndarray]:
     return {"train": fold.train, "val": fold.val, "test": fold.test}
@@ -33,28 +31,25 @@ def check_fold(table: FeatureTable, fold: Fold, column: str | None = "speaker") 
     assert set(table.targets[fold.train]) == set(range(len(table.labels)))
     if column is not None:
         held = [set(table.rows[column].iloc[side]) for side in sides(fold).values()]
-        assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+        assert sum(map(len, held)) == len(set.union(*held))
 
 
-def drawn_table(rows: list[tuple[str, str]]) -> FeatureTable:
-    table = build_table([label for _, label in rows], [speaker for speaker, _ in rows])
-    speakers = table.rows["speaker"].to_numpy()
-    assume(len(table.labels) > 1)
-    assume(len(set(speakers)) >= 3)
-    # every class with three speakers or more: then every side can have it
-    assume(all(len(set(speakers[table.targets == label])) >= 3 for label in range(len(table.labels))))
-    return table
+@st.composite
+def tables(draw: st.DrawFn) -> FeatureTable:
+    """Any mixture in which each class has three speakers or more: then every side can have it."""
+    speakers = [f"s{i}" for i in range(draw(st.integers(3, 8)))]
+    rows: list[tuple[str, str]] = []
+    for label in ["x", "y", "z"][: draw(st.integers(2, 3))]:
+        holders = draw(st.lists(st.sampled_from(speakers), min_size=3, unique=True))
+        rows += [(label, speaker) for speaker in holders for _ in range(draw(st.integers(1, 5)))]
+    rows = draw(st.permutations(rows))
+    return build_table([label for label, _ in rows], [speaker for _, speaker in rows])
 
 
-@settings(max_examples=60, deadline=None)
-@given(rows=ROWS, seed=st.integers(0, 5))
-def test_speaker_disjoint_of_any_table(rows: list[tuple[str, str]], seed: int) -> None:
-    table = drawn_table(rows)
-    try:
-        (fold,) = SpeakerDisjoint(seed=seed).split(table)
-    except InputError as error:  # a class whose speakers cannot be shared out together with the others'
-        assert "would train without" in str(error)
-        assume(False)
+@settings(max_examples=40, deadline=None)
+@given(table=tables(), seed=st.integers(0, 5))
+def test_speaker_disjoint_of_any_table(table: FeatureTable, seed: int) -> None:
+    (fold,) = SpeakerDisjoint(seed=seed).split(table)
     check_fold(table, fold)
     assert len(np.concatenate(list(sides(fold).values()))) == len(table)
     again = SpeakerDisjoint(seed=seed).split(table)[0]
@@ -62,21 +57,18 @@ def test_speaker_disjoint_of_any_table(rows: list[tuple[str, str]], seed: int) -
         np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=40, deadline=None)
-@given(rows=ROWS, folds=st.integers(2, 3))
-def test_cross_validation_of_any_table_tests_every_row_once(rows: list[tuple[str, str]], folds: int) -> None:
-    table = drawn_table(rows)
+@settings(max_examples=25, deadline=None)
+@given(table=tables(), folds=st.integers(3, 4))
+def test_cross_validation_of_any_table_tests_every_row_once(table: FeatureTable, folds: int) -> None:
     for split in (LeaveOneSpeakerOut(seed=0), GroupKFold(folds=folds, seed=0)):
         try:
             found = split.split(table)
-        except InputError as error:
-            assert "would train without" in str(error)
-            continue
+        except InputError:  # there may be fewer speakers than folds, or a class whose speakers all share one
+            assume(isinstance(split, LeaveOneSpeakerOut))
+            raise
         for fold in found:
             check_fold(table, fold)
         np.testing.assert_array_equal(np.sort(np.concatenate([fold.test for fold in found])), np.arange(len(table)))
-    names = [fold.name for fold in LeaveOneSpeakerOut(seed=0).split(table)] if len(rows) < 0 else []
-    assert not names
 
 
 @settings(max_examples=40, deadline=None)
@@ -131,7 +123,7 @@ def test_a_class_that_only_two_of_many_speakers_hold_still_trains_and_tests() ->
 
 
 class TestSpeakersThatWillNotDo:
-    SPLITS = (SpeakerDisjoint(), LeaveOneSpeakerOut(), GroupKFold(folds=2))
+    SPLITS = (SpeakerDisjoint(), LeaveOneSpeakerOut(), GroupKFold(folds=3))
 
     @pytest.mark.parametrize("split", SPLITS)
     def test_none(self, split: SpeakerDisjoint) -> None:
@@ -171,6 +163,10 @@ class TestGroups:
         for fold in GroupKFold(folds=3).split(table):
             check_fold(table, fold, "group")
 
+    def test_too_few_folds(self) -> None:
+        with pytest.raises(InputError, match="expected 3 folds or more"):
+            GroupKFold(folds=2)
+
     def test_too_many_folds(self) -> None:
         with pytest.raises(InputError, match=r"at least 5 speakers \(folds=5\), got 3"):
             GroupKFold(folds=5).split(build_table(["x", "y"] * 3, ["a", "a", "b", "b", "c", "c"]))
@@ -181,7 +177,7 @@ class TestColumn:
         split = ["train", "train", "val", "val", "test", "test", None]
         (fold,) = ColumnSplit().split(build_table(list("xyxyxyx"), split=split))
         assert [list(side) for side in sides(fold).values()] == [[0, 1], [2, 3], [4, 5]]
-        assert fold.notes == ("1 rows whose split is empty are left out",)
+        assert fold.notes == ("rows left out, as their split is empty: 1",)
 
     def test_validation_is_carved_out_of_training_speakers(self) -> None:
         speakers = [f"s{i // 4}" for i in range(40)]
@@ -222,7 +218,7 @@ class TestRandom:
         check_fold(table, fold, None)
         codes = transcript_codes(table.rows["text"])
         held = [set(codes[side]) for side in sides(fold).values()]
-        assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+        assert sum(map(len, held)) == len(set.union(*held))
         assert "new speakers" in fold.notes[0]
 
     def test_without_words_every_row_is_on_its_own(self) -> None:

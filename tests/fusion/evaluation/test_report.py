@@ -171,8 +171,10 @@ def test_hardly_a_row(tmp_path):
 
 def test_errors_come_surest_first_with_what_the_others_said(systems_maker):
     systems = systems_maker()
-    errors = confident_errors(systems, list("abcd"), {"clip 3": "said so"})
     fusion = systems["fusion"]
+    texts = {id: "said so" if row % 2 else float("nan") for row, id in enumerate(fusion.ids)}
+    errors = confident_errors(systems, list("abcd"), texts)
+    assert {error["text"] for error in errors} == {"said so", None}
     assert [error["confidence"] for error in errors] == sorted(fusion.confidence[~fusion.correct])[::-1][: len(errors)]
     for error in errors:
         row = fusion.ids.index(error["id"])

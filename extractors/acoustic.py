@@ -1,0 +1,101 @@
+"""The offline speech baseline: functionals of MFCC, pitch, energy, spectrum and rhythm. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+
+from extractors.audio import MIN_SAMPLES, RESAMPLER, SAMPLE_RATE
+from extractors.descriptors import PITCH_WINDOW, WINDOW, describe_frames
+from extractors.errors import InputError
+from extractors.fingerprint import fingerprint
+from extractors.functionals import FEATURE_NAMES, summarize
+from extractors.types import Embedding, Float32
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # of the features; raise it with every change of a number, or stores answer with the old ones
+LOWEST_PITCH = SAMPLE_RATE / (PITCH_WINDOW - WINDOW)  # Hz; one period has to fit beside the correlated 25 ms
+
+
+class AcousticExtractor:
+    """Speech to (185,) float32 with names: a **baseline**, for running without a model and for comparison.
+
+    Each of 25 spectral and 4 voice descriptors, every 10 ms, gives six functionals (mean, std, 20th and 80th
+    percentile, trend, motion) over the frames that are loud enough or voiced; 11 features describe rhythm and pitch
+    movement. `feature_names` lists all, in the order of the vector. The kinds of features are those of eGeMAPS (Eyben
+    et al., 2016) without formants; the values are not eGeMAPS's.
+
+    A linear classifier on it, leave one speaker out, reaches a UAR of about 0.83 on four emotions of EmoDB and 0.61 on
+    the eight of RAVDESS (benchmarks); speech encoders trained for emotion reach more, above all away from acted speech.
+    Absolute level counts, so clips recorded at different distances differ for that reason too.
+
+    `pitch_min` and `pitch_max` (Hz) bound the pitch. There are no sequences: `frames=True` is an `InputError`.
+
+    >>> extractor = AcousticExtractor()
+    >>> second = 0.3 * np.sin(2 * np.pi * 220 * np.arange(16_000) / 16_000, dtype=np.float32)
+    >>> [embedding] = extractor.extract([second])
+    >>> embedding.vector.shape, extractor.dim, extractor.feature_names[0]
+    ((185,), 185, 'energy.mean')
+    >>> round(float(embedding.vector[extractor.feature_names.index("pitch.mean")]))  # semitones over 27.5 Hz
+    36
+    """
+
+    name = "acoustic"
+    modality: Literal["speech"] = "speech"
+    frame_rate: float | None = None
+    feature_names = FEATURE_NAMES
+    dim = len(FEATURE_NAMES)
+
+    def __init__(self, *, pitch_min: float = 60.0, pitch_max: float = 500.0) -> None:
+        if not LOWEST_PITCH <= pitch_min < pitch_max <= SAMPLE_RATE / 8:
+            wanted = f"{LOWEST_PITCH:.0f} <= pitch_min < pitch_max <= {SAMPLE_RATE // 8} Hz"
+            raise InputError(f"acoustic: expected {wanted}, got pitch_min={pitch_min} pitch_max={pitch_max}")
+        self.pitch_min, self.pitch_max = float(pitch_min), float(pitch_max)
+        log.info("acoustic features are a baseline; speech=emotion2vec_plus_large hears more")
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.describe())
+
+    def describe(self) -> dict[str, Any]:
+        """All that the numbers depend on, JSON-able."""
+        return {
+            "name": self.name,
+            "version": VERSION,
+            "librosa": version("librosa"),
+            "resampler": RESAMPLER,
+            "pitch_min": self.pitch_min,
+            "pitch_max": self.pitch_max,
+            "dim": self.dim,
+        }
+
+    def extract(self, clips: Sequence[Float32], *, frames: bool = False) -> list[Embedding]:
+        """One embedding per clip, in order; each clip is (samples,) float, mono, 16 kHz, at least 400 samples.
+
+        Every value is finite, also for silence. Raises `InputError` for arrays that are no such clips (all of them
+        listed), and where `frames` are asked for.
+        """
+        if frames:
+            hint = "Use a head that takes pooled vectors, or speech=emotion2vec_plus_large."
+            raise InputError("acoustic features describe whole clips; there are no sequences", hint=hint)
+        problems = [f"clip {i}: {problem}" for i, clip in enumerate(clips) if (problem := _problem(clip))]
+        if problems:
+            raise InputError("expected (samples,) float arrays, mono, 16 kHz", problems)
+        return [Embedding(vector=self._vector(np.asarray(clip, dtype=np.float32))) for clip in clips]
+
+    def _vector(self, samples: Float32) -> Float32:
+        return summarize(describe_frames(samples, pitch_min=self.pitch_min, pitch_max=self.pitch_max))
+
+
+def _problem(clip: Any) -> str | None:
+    array = np.asarray(clip)
+    if array.ndim != 1 or array.dtype.kind != "f":
+        return f"shape {array.shape}, {array.dtype}"
+    if len(array) < MIN_SAMPLES:
+        return f"{len(array)} samples, at least {MIN_SAMPLES} needed"
+    return None if np.isfinite(array).all() else "NaN or infinite samples"
