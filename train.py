@@ -34,15 +34,17 @@ def main(cfg: DictConfig) -> float:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     recipe = recipe_of(cfg)
 
+    splitter = instantiate(cfg.split)
+    leak_free = partial(resolve_leakage, allow_leakage=cfg.allow_leakage)
     table = instantiate(cfg.data).load(
         extractors={m: partial(instantiate, cfg[m]) for m in cfg.modalities},
         store=partial(instantiate, cfg.store),
         modalities=tuple(dict.fromkeys(cfg.modalities)),
         run_dir=run_dir,
+        check=lambda rows: leak_free(rows, splitter.split(rows)),  # a split that leaks is refused before the long work
         **cfg.extraction,
     )
-    folds = instantiate(cfg.split).split(table)
-    folds, leaks = resolve_leakage(table, folds, allow_leakage=cfg.allow_leakage)
+    folds, leaks = leak_free(table, splitter.split(table))
     leaks.print()
 
     trials = run_trials(
@@ -59,7 +61,7 @@ def main(cfg: DictConfig) -> float:
         labels=table.labels,
         split=HydraConfig.get().runtime.choices["split"],
         seed=cfg.seed,
-        allow_leakage=cfg.allow_leakage,
+        allow_leakage=leaks.allowed,
         overlap=leaks.as_dict(),
         training=training_notes(trials),
         draws=cfg.evaluation.draws,

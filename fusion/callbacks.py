@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from copy import deepcopy
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +52,7 @@ class BestEpoch(Checkpoint):
         self.history.append({"epoch": trainer.current_epoch, **metrics})
         sign = 1.0 if self.mode == "min" else -1.0
         score = (sign * metrics[self.monitor], metrics[self.tie_break] if self.tie_break else 0.0)
-        if self._best is None or score < self._best:
+        if all(map(isfinite, score)) and (self._best is None or score < self._best):
             self._best, self.epoch = score, trainer.current_epoch
             state = pl_module.get_submodule("model").state_dict()
             self.weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
@@ -66,8 +68,10 @@ class BestEpoch(Checkpoint):
 class ResumePoint(Callback):
     """Writes `last.ckpt` into the run's folder every so often, so that a killed fit need not start again.
 
-    Between two epochs, when all of the last one is done: a resumed run then ends with the very weights of an
-    uninterrupted one. Written to a temporary file first; a kill in mid-write leaves the older point whole.
+    Between two epochs: a resumed run then ends with the very weights of an uninterrupted one. Lightning can take
+    up a fit at the end of an epoch but not at the beginning of the next, and between the two it steps the plateau
+    scheduler. So the position is noted at the end, and all else is written at the beginning. Written to a
+    temporary file first; a kill in mid-write leaves the older point whole.
 
     Args:
         every_seconds: at least so long between two points; a fit shorter than that writes none.
@@ -76,21 +80,32 @@ class ResumePoint(Callback):
     def __init__(self, *, every_seconds: float = 30.0) -> None:
         self.every_seconds = every_seconds
         self._since = time.monotonic()
+        self._position: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = time.monotonic() - self._since >= self.every_seconds
         if trainer.world_size > 1:  # all processes take part in a checkpoint, or none does
             due = trainer.strategy.broadcast(due)
-        if due and trainer.current_epoch > 0:
-            path = Path(trainer.default_root_dir) / LAST
-            draft = path.with_name(f".{path.name}.tmp")
-            trainer.save_checkpoint(draft)  # ends with a barrier
-            if trainer.is_global_zero:
-                draft.replace(path)
-            self._since = time.monotonic()
+        self._position = deepcopy(trainer.fit_loop.state_dict()) if due else None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._position is None:
+            return
+        path = Path(trainer.default_root_dir) / LAST
+        draft = path.with_name(f".{path.name}.tmp")
+        trainer.save_checkpoint(draft)  # ends with a barrier
+        if trainer.is_global_zero:
+            draft.replace(path)
+        self._position, self._since = None, time.monotonic()
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if self._position is not None:
+            checkpoint["loops"]["fit_loop"] = self._position
 
 
 class LongFitLog(Callback):

@@ -55,9 +55,7 @@ def register_resolvers() -> None:
     """`${emofuse.root:}` the checkout, `${emofuse.token:}` four hex digits that keep run folders apart."""
     OmegaConf.register_new_resolver("emofuse.root", lambda: str(conf_folder().parent), replace=True)
     # cached: Hydra resolves a run folder more than once and must get the same answer
-    OmegaConf.register_new_resolver(
-        "emofuse.token", lambda: secrets.token_hex(2), use_cache=True, replace=True
-    )
+    OmegaConf.register_new_resolver("emofuse.token", lambda: secrets.token_hex(2), use_cache=True, replace=True)
 
 
 def verb(name: str, *, literal: Mapping[str, str] | None = None) -> Callable[[Task], Callable[[], None]]:
@@ -135,7 +133,15 @@ def _fail(error: EmofuseError) -> None:
 
 
 def _quiet_libraries() -> None:
-    for noisy in ("httpx", "huggingface_hub", "sentence_transformers", "modelscope", "matplotlib", "fontTools", "numba"):
+    for noisy in (
+        "httpx",
+        "huggingface_hub",
+        "sentence_transformers",
+        "modelscope",
+        "matplotlib",
+        "fontTools",
+        "numba",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
 
@@ -204,8 +210,9 @@ def _as_input_error(error: Exception, name: str) -> InputError:
     if missing:
         group, _, choice = missing.group(1).rpartition("/")
         choices = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
-        return InputError(_with_nearest(f"{group}={choice}: no such choice", choice, choices),
-                          hint=f"There is {', '.join(choices)}.")
+        return InputError(
+            _with_nearest(f"{group}={choice}: no such choice", choice, choices), hint=f"There is {', '.join(choices)}."
+        )
     match = re.search(r"Could not override '([^']+)'", message) or re.search(r"Key '([^']+)' is not in struct", message)
     if match:
         key = match.group(1)

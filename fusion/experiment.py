@@ -125,9 +125,7 @@ def _trial(fitted: FittedFold, table: FeatureTable, fold: Fold, coverage: float)
     return Trial(fitted, calibration, scored)
 
 
-def calibrate_on(
-    fitted: FittedFold, table: FeatureTable, index: NDArray[np.int64], coverage: float
-) -> Calibration:
+def calibrate_on(fitted: FittedFold, table: FeatureTable, index: NDArray[np.int64], coverage: float) -> Calibration:
     """Temperature and `uncertain` threshold from the validation rows in which the model hears or reads anything."""
     heard = np.any([table.present[m][index] for m in fitted.model.modalities], axis=0)  # type: ignore[index]
     usable = index[heard]

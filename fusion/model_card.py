@@ -66,7 +66,9 @@ def _encoder(modality: str, info: BundleInfo) -> str:
 
 
 def _how_measured(results: Mapping[str, Any], refitted: bool) -> str:
-    text = f"Split `{results['split']}`, seed {results['seed']}; the epoch was chosen on validation rows, never on test."
+    text = (
+        f"Split `{results['split']}`, seed {results['seed']}; the epoch was chosen on validation rows, never on test."
+    )
     if refitted:
         text += (
             " The figures are pooled over the folds of a cross-validation. The model in this bundle was then trained by"

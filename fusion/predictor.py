@@ -169,7 +169,9 @@ class Predictor:
         predictions = self.predict_features([clip.id for clip in clips], features, present)
         heard = np.any(list(present.values()), axis=0)
         return [
-            prediction if heard[row] else Prediction(id=prediction.id, error=failures.get(prediction.id, "nothing to go by"))
+            prediction
+            if heard[row]
+            else Prediction(id=prediction.id, error=failures.get(prediction.id, "nothing to go by"))
             for row, prediction in enumerate(predictions)
         ]
 

@@ -12,7 +12,7 @@ TALKERS = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightn
 MEANT = (
     r".*does not have many workers.*",  # there are no workers: tensors lie on the device
     r".*smaller than the logging interval.*",  # metrics are logged by epoch
-    r".*Checkpoint directory .* exists and is not empty.*",  # it is the run's own folder
+    r".*directory .* exists and is not empty.*",  # it is the run's own folder
     r".*GPU available but not used.*",  # the config said so
     r".*treespec.*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
 )

@@ -21,7 +21,9 @@ def recipe_of(cfg: DictConfig) -> dict[str, Any]:
     Every part is built once with toy sizes, so that a wrong value is known now and not after an hour of extraction.
     Raises InputError with the problems of all parts together.
     """
-    problems = [f"modalities: expected speech or text, got {name!r}" for name in cfg.modalities if name not in MODALITIES]
+    problems = [
+        f"modalities: expected speech or text, got {name!r}" for name in cfg.modalities if name not in MODALITIES
+    ]
     if not cfg.modalities:
         problems.append("modalities: expected speech, text or both, got none")
     if not 0 <= cfg.modality_dropout < 1:

@@ -100,8 +100,8 @@ def fit_fold(
         seed: of the initial weights, the order of rows, and dropout. The caller's random state is left as it was.
         ckpt_path: a `last.ckpt` of the same fit, to go on from.
 
-    Raises InputError where a side has no usable rows, a vector is not finite, no callback chooses the epoch, or
-    the checkpoint is of another model.
+    Raises InputError where a side has no usable rows, a vector is not finite, no callback chooses the epoch,
+    training diverges at once, or the checkpoint is of another model.
     """
     start = time.perf_counter()
     data = EmbeddingDataModule(table, fold, modalities=modalities, batch_size=batch_size, seed=seed)
@@ -134,7 +134,10 @@ def fit_fold(
             check_checkpoint(Path(ckpt_path), classifier)
         fitter.fit(classifier, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     if best.epoch < 0:
-        raise InputError("trainer: no epoch was completed, so none could be chosen", hint="Set max_epochs to 1 or more.")
+        raise InputError(
+            f"training: none of {len(best.history)} epochs ended with a finite {best.monitor}, so none can be chosen",
+            hint="Lower optimizer.lr where training diverged; set trainer.max_epochs to 1 or more where it never began.",
+        )
     model.load_state_dict(best.weights)
     return FittedFold(model.cpu().eval(), best.epoch, best.history, time.perf_counter() - start, data.excluded)
 

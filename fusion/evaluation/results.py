@@ -92,7 +92,7 @@ def build_results(
         "split": split,
         "seed": seed,
         "allow_leakage": allow_leakage,
-        "verdict": verdict(test, difference, against, interval),
+        "verdict": verdict(test, difference, against, interval, leaked=allow_leakage),
         "test": test,
         "difference": difference,
         "difference_against": against,

@@ -34,11 +34,14 @@ def verdict(
     difference: Mapping[str, Mapping[str, float | None]] | None,
     against: str | None,
     interval: Mapping[str, Any],
+    *,
+    leaked: bool = False,
 ) -> dict[str, str | None]:
     """{"fusion_helps": "yes" | "no" | "not shown" | None, "sentence"}.
 
     "yes" where the whole interval of the difference in UA is above zero, "no" where all of it is below, "not shown"
-    otherwise; None where there was nothing to compare.
+    otherwise; None where there was nothing to compare. Where a leak was let pass (`leaked`), a gain is never "yes":
+    text has seen the test's sentences in training, and what it adds may be no more than knowing which one is spoken.
 
     >>> test = {"fusion": {"ua": {"value": 0.80}}, "text": {"ua": {"value": 0.60}}}
     >>> verdict(test, {"ua": {"value": 0.2, "low": 0.1, "high": 0.3}}, "text",
@@ -58,7 +61,13 @@ def verdict(
         }
     span = f"{interval['level']:.0%} interval {low:+.3f} to {high:+.3f}".replace("%", " %").replace("-", "−")
     over = f"{span}, {interval['units']} {interval['unit']}s"
-    if low > 0:
+    if low > 0 and leaked:
+        answer = "not shown"
+        sentence = (
+            f"Not shown that fusion helps: {versus}, a gain of {value:.3f} ({over}), but this split leaks: "
+            "fusion knew the test's sentences or speakers from training, and the gain says nothing of new ones."
+        )
+    elif low > 0:
         answer, sentence = "yes", f"Fusion helps: {versus}, a gain of {value:.3f} ({over})."
     elif high < 0:
         answer, sentence = "no", f"Fusion does not help: {versus}, a loss of {-value:.3f} ({over})."

@@ -45,9 +45,7 @@ class LateHead(Head):
         hidden, mask = self.project(features, present)  # (batch, modalities, width)
         logits = torch.stack([layer(hidden[:, m]) for m, layer in enumerate(self.classify)], dim=1)
         opinions = torch.log_softmax(logits, dim=2)  # (batch, modalities, classes)
-        if self.trust is None:
-            weights = mask.to(hidden.dtype)
-        else:
-            weights = masked_softmax(self.trust.expand(mask.shape), mask)  # (batch, modalities)
+        trust = hidden.new_zeros(1) if self.trust is None else self.trust
+        weights = masked_softmax(trust.expand(mask.shape), mask)  # (batch, modalities)
         pooled = (weights[:, :, None] * opinions).sum(dim=1)  # (batch, classes)
         return HeadOutput(pooled, (weights[:, :, None] * hidden).sum(dim=1), weights)

@@ -43,3 +43,11 @@ def test_fusion_meets_the_stronger_rival():
     assert better_single({"speech": 0.6}) is None
     assert better_single({"fusion": 0.6}) is None
     assert primary(["text", "fusion", "speech"]) == "fusion"
+
+
+def test_a_gain_on_a_leaking_split_is_not_called_a_gain():
+    ua = {"ua": {"value": 0.1, "low": 0.05, "high": 0.15}}
+    assert verdict(TEST, ua, "speech", INTERVAL)["fusion_helps"] == "yes"
+    found = verdict(TEST, ua, "speech", INTERVAL, leaked=True)
+    assert found["fusion_helps"] == "not shown"
+    assert "this split leaks" in found["sentence"]

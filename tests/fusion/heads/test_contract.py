@@ -52,9 +52,7 @@ def data(head: Head, rows: int = 8, seed: int = 1) -> Data:
     generator = torch.Generator().manual_seed(seed)
     frames = (6,) if head.needs_sequences else ()
     features = {m: torch.randn(rows, *frames, dim, generator=generator) for m, dim in head.dims.items()}
-    present = {
-        m: torch.tensor([row >> column & 1 == 1 for row in range(rows)]) for column, m in enumerate(head.dims)
-    }
+    present = {m: torch.tensor([row >> column & 1 == 1 for row in range(rows)]) for column, m in enumerate(head.dims)}
     return features, present
 
 
@@ -247,7 +245,9 @@ class Broken(Head):
         if self.fault == "across the batch":
             hidden = torch.softmax(hidden @ hidden.T, dim=-1) @ hidden
         mask = torch.stack(list(present.values()), dim=1).float()
-        return HeadOutput(self.classify(hidden), hidden, mask if self.fault == "weights" else mask / mask.sum(1)[:, None])
+        return HeadOutput(
+            self.classify(hidden), hidden, mask if self.fault == "weights" else mask / mask.sum(1)[:, None]
+        )
 
 
 @pytest.mark.parametrize(
