@@ -30,8 +30,9 @@ class AcousticExtractor:
     movement. `feature_names` lists all, in the order of the vector. The kinds of features are those of eGeMAPS (Eyben
     et al., 2016) without formants; the values are not eGeMAPS's.
 
-    A linear classifier on it, leave one speaker out, reaches a UAR of about 0.83 on four emotions of EmoDB and 0.61 on
-    the eight of RAVDESS (benchmarks); speech encoders trained for emotion reach more, above all away from acted speech.
+    Logistic regression on it, leave one speaker out, reaches a UAR of 0.84 on four emotions of EmoDB and 0.61 on the
+    eight of RAVDESS (tests/extractors/test_acoustic.py; the list of features was settled on these two). That is acted
+    speech: encoders trained for emotion reach more, above all elsewhere.
     Absolute level counts, so clips recorded at different distances differ for that reason too.
 
     `pitch_min` and `pitch_max` (Hz) bound the pitch. There are no sequences: `frames=True` is an `InputError`.

@@ -70,9 +70,13 @@ def build(target: str, arguments: dict[str, Any], *, prefix: str, trusted: Seque
         cls = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"the bundle wants {target!r}, which this version of Emofuse does not have") from error
-    if not isinstance(cls, type):
-        raise InputError(f"the bundle wants {target!r}, which is not a class")
-    return cls(**arguments)
+    # what a module of ours imported is not ours: fusion.heads.gated.Tensor would be torch's
+    if not isinstance(cls, type) or cls.__module__ != module:
+        raise InputError(f"the bundle wants {target!r}, which is no class of that module")
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the bundle's arguments of {target!r} do not fit: {error}") from error
 
 
 def save_bundle(folder: Path, model: FusionModel, info: BundleInfo, card: str) -> Path:

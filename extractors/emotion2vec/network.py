@@ -14,7 +14,7 @@ from extractors.emotion2vec.linear import Target, has_onednn
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
 from extractors.emotion2vec.quantize import LOW, has_int8
 
-MLP_ROWS = 1024  # tokens whose hidden values of an MLP exist at a time
+ROWS = 512
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # the others compute in float32
 
@@ -25,6 +25,7 @@ class Block(nn.Module):
     def __init__(self, block: Any, target: Target) -> None:
         super().__init__()
         self.heads: int = block.attn.num_heads
+        self.rows = ROWS
         self.qkv = target.linear(block.attn.qkv.weight, block.attn.qkv.bias)
         self.proj = target.linear(block.attn.proj.weight, block.attn.proj.bias)
         self.norm1, self.norm2 = target.norm(block.norm1), target.norm(block.norm2)
@@ -33,10 +34,14 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, attend: Attention) -> Tensor:
         tokens, dim = x.shape
-        qkv = self.qkv(x).view(tokens, 3, self.heads, dim // self.heads)
-        x = self.norm1(self.proj(attend(qkv)).add_(x))
-        mixed = torch.cat([self.down(self.up(rows, gelu=True)) for rows in x.split(MLP_ROWS)])
-        return self.norm2(mixed.add_(x))
+        qkv = torch.cat([self.qkv(rows) for rows in x.split(self.rows)])
+        mixed = attend(qkv.view(tokens, 3, self.heads, dim // self.heads))
+        return torch.cat([self._rest(*rows) for rows in zip(mixed.split(self.rows), x.split(self.rows), strict=True)])
+
+    def _rest(self, mixed: Tensor, x: Tensor) -> Tensor:
+        """All that looks at one token at a time."""
+        x = self.norm1(self.proj(mixed).add_(x))
+        return self.norm2(self.down(self.up(x, gelu=True)).add_(x))
 
 
 class PackedNetwork(nn.Module):

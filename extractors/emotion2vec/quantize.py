@@ -60,8 +60,8 @@ def quantize_rows(x: Tensor, zero_point: int) -> tuple[Tensor, Tensor]:
     >>> levels.tolist(), steps.flatten().tolist()
     ([[0, 128, 192], [128, 128, 128]], [0.0078125, 1.1754943508222875e-38])
     """
-    low, high = torch.aminmax(x, dim=1, keepdim=True)
-    steps = torch.maximum(high / (LEVELS - zero_point), low / -zero_point).clamp_min_(torch.finfo(x.dtype).tiny)
-    # half a level on top, for the conversion drops the fraction
-    shifted = torch.addcmul(x.new_tensor(zero_point + 0.5), x, steps.reciprocal())
-    return shifted.to(torch.uint8), steps
+    # two reductions and torch's own conversion: far faster than `aminmax`, and than a conversion to uint8
+    steps = torch.maximum(x.amax(1, keepdim=True) / (LEVELS - zero_point), x.amin(1, keepdim=True) / -zero_point)
+    steps.clamp_min_(torch.finfo(x.dtype).tiny)
+    levels = torch.quantize_per_tensor(x * steps.reciprocal(), 1.0, zero_point, torch.quint8)
+    return levels.int_repr(), steps

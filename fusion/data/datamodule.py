@@ -195,7 +195,9 @@ def check_finite(table: FeatureTable, modalities: Sequence[Modality], index: NDA
     problems = []
     for modality in modalities:
         # the sum of a row is finite where all of it is: no copy of the table, and float32 cannot overflow float64
-        broken = ~np.isfinite(table.features[modality].sum(axis=1, dtype=np.float64)) & table.present[modality]
+        with np.errstate(invalid="ignore"):  # infinity - infinity is what is looked for
+            sums = table.features[modality].sum(axis=1, dtype=np.float64)
+        broken = ~np.isfinite(sums) & table.present[modality]
         problems += [f"row {row}: {modality} holds NaN or infinity" for row in np.sort(index[broken[index]])]
     if problems:
         raise InputError(

@@ -32,7 +32,7 @@ class ConcatHead(Head):
     (torch.Size([2, 3]), torch.Size([2, 128]), [1.0, 0.0])
     """
 
-    def __init__(self, *, dims: Mapping[str, int], num_classes: int, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(self, *, dims: Mapping[str, int], num_classes: int, width: int = 128, dropout: float = 0.5) -> None:
         super().__init__(dims=dims, num_classes=num_classes)
         self.project = Projections(dims=dims, width=width, dropout=dropout)
         self.mix = nn.Linear(len(self.dims) * width, width)

@@ -36,7 +36,7 @@ class LowRankHead(Head):
     """
 
     def __init__(
-        self, *, dims: Mapping[str, int], num_classes: int, width: int = 128, rank: int = 4, dropout: float = 0.3
+        self, *, dims: Mapping[str, int], num_classes: int, width: int = 128, rank: int = 4, dropout: float = 0.5
     ) -> None:
         super().__init__(dims=dims, num_classes=num_classes)
         self.rank = rank

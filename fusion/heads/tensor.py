@@ -38,7 +38,7 @@ class TensorHead(Head):
     """
 
     def __init__(
-        self, *, dims: Mapping[str, int], num_classes: int, width: int = 32, hidden: int = 128, dropout: float = 0.3
+        self, *, dims: Mapping[str, int], num_classes: int, width: int = 32, hidden: int = 128, dropout: float = 0.5
     ) -> None:
         super().__init__(dims=dims, num_classes=num_classes)
         self.project = Projections(dims=dims, width=width, dropout=dropout)

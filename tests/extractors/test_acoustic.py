@@ -69,6 +69,13 @@ def test_what_the_names_say(extractor: AcousticExtractor) -> None:
     assert features(extractor, gap)["rhythm.voiced_runs_per_second"] == pytest.approx(2 / 1.1, abs=0.1)
 
 
+def test_pitch_counts_where_there_is_a_voice_only(extractor: AcousticExtractor) -> None:
+    hiss = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
+    found = features(extractor, np.concatenate([hiss, voice(pitch=120.0)]))
+    assert found["pitch.mean"] == pytest.approx(12 * np.log2(120 / 27.5), abs=0.5)
+    assert found["energy.std"] > 0.5
+
+
 def test_silence_around_the_speech_changes_little(extractor: AcousticExtractor) -> None:
     quiet = np.zeros(RATE, np.float32)
     alone, padded = features(extractor, voice()), features(extractor, np.concatenate([quiet, voice(), quiet]))

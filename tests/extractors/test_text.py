@@ -21,7 +21,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from extractors.errors import InputError
 from extractors.long_texts import split_text
-from extractors.text import SentenceTransformerExtractor
+from extractors.text import SPARE, SentenceTransformerExtractor
 from extractors.text_loading import missing_weights
 from extractors.text_models import resolve_text_model
 from extractors.types import Extractor
@@ -47,8 +47,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     bare = folder.with_name("bare")
     bare.mkdir()
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ":", "query", *dict.fromkeys(WORDS)]
-    (bare / "vocab.txt").write_text("\n".join(vocabulary))
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ":", "query", "café", *dict.fromkeys(WORDS)]
+    (bare / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary),
@@ -59,7 +59,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_position_embeddings=32,
     )
     BertModel(config).save_pretrained(bare)
-    BertTokenizerFast(vocab=str(bare / "vocab.txt")).save_pretrained(bare)
+    BertTokenizerFast(vocab=str(bare / "vocab.txt"), strip_accents=False).save_pretrained(bare)
     transformer = Transformer(str(bare), max_seq_length=24)
     SentenceTransformer(modules=[transformer, Pooling(32, "mean")], device="cpu").save(str(folder))
     return folder
@@ -99,11 +99,14 @@ def test_meaning(minilm: SentenceTransformerExtractor) -> None:
     assert happy @ glad > happy @ engine + 0.2
 
 
-def test_unicode_is_composed(minilm: SentenceTransformerExtractor) -> None:
-    composed, apart = (unicodedata.normalize(form, "café déjà vu") for form in ("NFC", "NFD"))
-    first, second, spaced = minilm.extract([composed, apart, f"  {composed}\n"])
+def test_unicode_is_composed(tiny: Path) -> None:
+    """The tokenizer here tells accents apart, and knows the composed word alone."""
+    extractor = SentenceTransformerExtractor(model=tiny, device="cpu")
+    composed, apart = (unicodedata.normalize(form, "oh café") for form in ("NFC", "NFD"))
+    first, second, spaced, other = extractor.extract([composed, apart, f"  {composed}\n", "oh cafe"])
     np.testing.assert_allclose(first.vector, second.vector, atol=1e-6)
     np.testing.assert_allclose(first.vector, spaced.vector, atol=1e-6)
+    assert np.abs(first.vector - other.vector).max() > 1e-3
 
 
 def test_what_is_no_text_is_listed(minilm: SentenceTransformerExtractor) -> None:
@@ -124,6 +127,22 @@ def test_no_word_of_a_long_text_is_lost(tiny: Path, caplog: pytest.LogCaptureFix
     assert len(first.frames) >= 122
     short, again = extractor.extract(["oh no", " ".join(["oh no"] * 90)])
     assert np.corrcoef(short.vector, again.vector)[0, 1] > 0.5
+
+
+def test_parts_count_by_their_tokens(tiny: Path) -> None:
+    extractor = SentenceTransformerExtractor(model=tiny, device="cpu")
+    room = 24 - 2 - SPARE
+    parts = [" ".join(["fine"] * room), " ".join(["hurts"] * room), "no"]
+    text = " ".join(parts)
+    found = split_text(
+        text,
+        extractor.model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"],
+        room,
+    )
+    vectors = np.stack([extractor.model.encode(part, show_progress_bar=False) for part, _ in found])
+    expected = np.average(vectors, axis=0, weights=[tokens for _, tokens in found])
+    np.testing.assert_allclose(extractor.extract([text])[0].vector, expected, atol=1e-6)
+    assert len({tokens for _, tokens in found}) > 1
 
 
 def test_long_texts_keep_unit_length(minilm: SentenceTransformerExtractor) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -49,7 +50,9 @@ def _toy_fold(rows: int = 120) -> Fold:
 
 def _part(group: str, name: str, **changes: Any) -> Any:
     """A component of conf/, as its group gives it but for `changes`."""
-    config = OmegaConf.load(CONF / group / f"{name}.yaml")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(f"{group}/{name}")[group]
+    OmegaConf.set_struct(config, False)
     for key, value in changes.items():
         OmegaConf.update(config, key.replace("__", "."), value, force_add=True)
     return instantiate(config)

@@ -76,8 +76,9 @@ def test_resumes_to_the_very_same_end(
             if trainer.current_epoch == 3:
                 raise RuntimeError("killed")
 
-    settings = {"patience": 0} if scheduler == "plateau" else {"T_max": 6} if scheduler == "cosine" else {}
-    schedule = part("scheduler", scheduler, **settings) if scheduler else None
+    # no loss falls by ten, so the plateau's rate is halved after every epoch but the first
+    settings = {"plateau": {"patience": 0, "threshold": 10.0, "threshold_mode": "abs"}, "cosine": {"T_max": 6}}
+    schedule = part("scheduler", scheduler, **settings[scheduler]) if scheduler else None
     base = recipe(epochs=6, modality_dropout=0.3, scheduler=schedule, seed=5)
     watch = {**part("callbacks", "early_stopping", resume__every_seconds=0.0)}
     whole = fit_fold(table, fold, **{**base, "callbacks": watch, "run_dir": tmp_path / "whole"})
