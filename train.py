@@ -36,7 +36,8 @@ def main(cfg: DictConfig) -> float:
 
     splitter = instantiate(cfg.split)
     leak_free = partial(resolve_leakage, allow_leakage=cfg.allow_leakage)
-    table = instantiate(cfg.data).load(
+    source = instantiate(cfg.data)
+    table = source.load(
         extractors={m: partial(instantiate, cfg[m]) for m in cfg.modalities},
         store=partial(instantiate, cfg.store),
         modalities=tuple(dict.fromkeys(cfg.modalities)),
@@ -64,6 +65,7 @@ def main(cfg: DictConfig) -> float:
         allow_leakage=leaks.allowed,
         overlap=leaks.as_dict(),
         training=training_notes(trials),
+        notice=source.notice,
         draws=cfg.evaluation.draws,
     )
     deliver(cfg, table, folds, trials, systems, results, recipe=recipe, run_dir=run_dir)

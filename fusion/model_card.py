@@ -42,6 +42,7 @@ def model_card(info: BundleInfo, results: Mapping[str, Any], *, refitted: bool) 
             if key in measured
         ),
         "",
+        *([_escape(results["notice"]), ""] if results.get("notice") else []),
         *_verdict(results),
         "## How it decides",
         "",

@@ -1,4 +1,4 @@
-"""Lightning without its small talk: device lists, tips, advice on data loaders that do not exist here."""
+"""Lightning without its small talk: device lists, tips, advertisements."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ class StridedConv(nn.Module):
         self.offsets = range(0, self.kernel, step)
         self.widths = [min(step, self.kernel - offset) for offset in self.offsets]
         self.products = nn.ModuleList(
-            target.linear(taps[:, offset : offset + step].reshape(conv.out_channels, -1)) for offset in self.offsets
+            target.linear(taps[:, offset : offset + step].reshape(conv.out_channels, -1), sensitive=self.channels == 1)
+            for offset in self.offsets
         )
         self.norm: Norm = target.norm(norm)
 
@@ -85,7 +86,7 @@ class Frontend(nn.Module):
         )
         norm, project = encoder.project_features[1:3]
         self.norm = target.norm(norm)
-        self.project = target.linear(project.weight, project.bias)
+        self.project = target.linear(project.weight, project.bias, sensitive=True)
         positional = encoder.relative_positional_encoder
         self.position_norm = None
         if encoder.modality_cfg.conv_pos_pre_ln:

@@ -55,6 +55,7 @@ class ManifestSource:
 
     Args:
         labels: the order of the classes; by default their names, sorted.
+        notice: what whoever reads the results must know of this data; it stands wherever they are shown.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class ManifestSource:
         check_audio: bool = True,
         delimiter: str | None = None,
         labels: Sequence[str] | None = None,
+        notice: str | None = None,
     ) -> None:
+        self.notice = notice
         self.path, self.columns, self.delimiter = Path(path).expanduser(), dict(columns or {}), delimiter
         self.extra_columns = extra_columns if isinstance(extra_columns, str) else tuple(extra_columns)
         self.require_label, self.check_audio = require_label, check_audio
@@ -143,7 +146,9 @@ class FeaturesSource:
         label_names: LabelNames | None = None,
         labels: Sequence[str] | None = None,
         require_label: bool = True,
+        notice: str | None = None,
     ) -> None:
+        self.notice = notice
         self.path, self.arrays, self.label_names = Path(path).expanduser(), dict(arrays or {}), label_names
         self.labels = None if labels is None else tuple(map(str, labels))
         self.require_label = require_label

@@ -1,6 +1,6 @@
 """results.json and predictions.csv: what scripts can rely on.
 
-    labels, split, seed, allow_leakage
+    labels, split, seed, allow_leakage, notice
     test.{fusion,speech,text}.{wa,ua,macro_f1,weighted_f1,ece,ece_uncalibrated,nll,brier} = {"value", "low", "high"}
     test.{...}.{n,speakers,per_class,confusion,selective}
     difference.{metric} = {"value", "low", "high"}, fusion minus the single modality named by difference_against
@@ -56,6 +56,7 @@ def build_results(
     allow_leakage: bool = False,
     overlap: Any = None,
     training: Mapping[str, Any] | None = None,
+    notice: str | None = None,
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def build_results(
         allow_leakage: the user accepted a split whose sides share transcripts or speakers.
         overlap: the leak report, any plain data.
         training: what the run wants to add, any plain data: temperatures, chosen epochs, removed rows.
+        notice: what a reader must know of the data.
         draws: bootstrap draws.
         level: of the intervals.
     """
@@ -92,6 +94,7 @@ def build_results(
         "split": split,
         "seed": seed,
         "allow_leakage": allow_leakage,
+        "notice": notice,
         "verdict": verdict(test, difference, against, interval, leaked=allow_leakage),
         "test": test,
         "difference": difference,

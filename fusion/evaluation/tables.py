@@ -66,6 +66,8 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
         f"Intervals: {interval['level']:.0%} over {interval['unit']}s, {interval['draws']:,} bootstrap draws. "
         "ECE: less is better.".replace("%", " %"),
     ]
+    if results.get("notice"):
+        lines.insert(0, results["notice"])
     if interval["note"]:
         lines.append(f"Beware: {interval['note']}.")
     if leaked(results):

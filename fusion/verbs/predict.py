@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from extractors.errors import InputError
 from extractors.files import write_text
@@ -55,28 +56,25 @@ def _predict(cfg: DictConfig, predictor: Predictor, run_dir: Path) -> list[Predi
 
 def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Table:
     """A row for each clip: what it was taken for, how surely, and which modality carried it."""
-    table = Table(title="predictions", caption_justify="left")
-    for heading in ("id", "label", "confidence", "entropy"):
-        table.add_column(heading, justify="left" if heading in ("id", "label") else "right")
-    for modality in predictor.info.modalities:
-        table.add_column(modality, justify="right")
-    table.add_column("next", justify="left")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False, caption_justify="left")
+    table.add_column("id", no_wrap=True, max_width=28)
+    table.add_column("label", no_wrap=True)
+    for heading in ("probability", "entropy", *predictor.info.modalities):
+        table.add_column(heading, justify="right", no_wrap=True)
     for prediction in predictions[:SHOWN_ROWS]:
         if prediction.error is not None:
-            table.add_row(prediction.id, "[red]failed[/red]", "", "", *("" for _ in predictor.info.dims), prediction.error)
+            table.add_row(prediction.id, Text(prediction.error, "red"))
             continue
-        shown = prediction.label if prediction.label == prediction.best else f"{prediction.label} ({prediction.best}?)"
-        runner_up = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[1]
+        label = prediction.label if prediction.label == prediction.best else f"{prediction.label} ({prediction.best}?)"
         table.add_row(
-            prediction.id,
-            shown,
+            Text(prediction.id),  # as Text: an id may hold what rich takes for markup
+            Text(label),
             f"{prediction.confidence:.3f}",
             f"{prediction.entropy:.2f} bit",
-            *(f"{prediction.contributions[m]:+.3f}" for m in predictor.info.modalities),
-            f"{runner_up[0]} {runner_up[1]:.3f}",
+            *(f"{prediction.contributions[m]:+.3f}".replace("-", "−") for m in predictor.info.modalities),
         )
+    notes = [f"{', '.join(predictor.info.modalities)}: what it adds to the probability, over the label's share in training"]
     if len(predictions) > SHOWN_ROWS:
-        table.caption = f"… and {len(predictions) - SHOWN_ROWS:,} more rows in the file"
-    else:
-        table.caption = "speech, text: what each added to the probability, beyond the label's share in training"
+        notes.insert(0, f"… and {len(predictions) - SHOWN_ROWS:,} more rows in the file")
+    table.caption = "\n".join(notes)
     return table

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = '''
+SCRIPT = """
 import json, os, sys
 from pathlib import Path
 import numpy as np, torch
@@ -34,7 +34,7 @@ for modalities in (["speech", "text"], ["text"]):  # twice in one process, as ev
     total = sum(float(t.double().abs().sum()) for t in fitted.model.state_dict().values())
     results.append({"total": total, "history": fitted.history, "accuracy": float(right.mean())})
 (out / f"rank{os.environ.get('LOCAL_RANK', 0)}.json").write_text(json.dumps(results))
-'''
+"""
 
 
 @pytest.mark.slow

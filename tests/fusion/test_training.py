@@ -23,6 +23,7 @@ from fusion.training import FittedFold, fit_fold, predict_logits, predict_scores
 
 Recipe = Callable[..., dict[str, Any]]
 Part = Callable[..., Any]
+CONF = Path(__file__).resolve().parents[2] / "conf"
 ToyTable = Callable[..., FeatureTable]
 
 
@@ -183,6 +184,40 @@ def test_quiet(
     assert capfd.readouterr() == ("", "")
     assert [record.getMessage() for record in caplog.records] == []
     assert [str(warning.message) for warning in heard] == []
+
+
+@pytest.mark.parametrize("group", ["callbacks", "logger", "optimizer", "scheduler", "trainer"])
+def test_every_config_builds(group: str, part: Part, table: FeatureTable, fold: Fold, recipe: Recipe) -> None:
+    """Each file of the group takes part in a fit: a wrong or unknown argument would fail it."""
+    changes = {"trainer": {"max_epochs": 2, "accelerator": "cpu", "devices": 1}, "scheduler": {}}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        if path.stem == "none":
+            assert "# @package _global_" in path.read_text().splitlines()[0]
+            continue
+        settings = changes.get(group, {}) | ({"T_max": 2} if path.stem == "cosine" else {})
+        if path.stem == "ddp":
+            settings["strategy"] = "auto"  # more than one process is test_distributed's business
+        fitted = fit_fold(table, fold, **{**recipe(epochs=2), group: part(group, path.stem, **settings)})
+        assert len(fitted.history) == 2, path
+
+
+def test_mixed_precision(table: FeatureTable, fold: Fold, recipe: Recipe, part: Part) -> None:
+    """The precision of trainer=gpu, which a CPU can do as well: it learns, and what it leaves is float32."""
+    for head in ("concat", "gated", "late"):
+        trainer = part("trainer", "gpu", max_epochs=15, accelerator="cpu")
+        fitted = fit_fold(table, fold, **{**recipe(head=head), "trainer": trainer, "modality_dropout": 0.3})
+        assert accuracy(fitted, table, fold.test) > 0.7
+        assert {parameter.dtype for parameter in fitted.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["default", "gpu"])
+def test_on_a_gpu(table: FeatureTable, fold: Fold, recipe: Recipe, part: Part, name: str) -> None:
+    trainer = part("trainer", name, max_epochs=15, accelerator="gpu")
+    fitted = fit_fold(table, fold, **{**recipe(), "trainer": trainer, "modality_dropout": 0.3})
+    assert accuracy(fitted, table, fold.test) > 0.7
+    on_cpu = predict_logits(fitted.model, table)
+    assert np.allclose(predict_logits(fitted.model.cuda(), table), on_cpu, atol=1e-3)
 
 
 def test_long_fits_say_how_they_go(
