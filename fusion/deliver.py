@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
+from extractors.types import Modality
 from fusion.bundle import BundleInfo, save_bundle
 from fusion.data.folds import Fold
 from fusion.data.table import FeatureTable
+from fusion.evaluation.calibration import Calibration
 from fusion.evaluation.report import write_report
 from fusion.evaluation.results import versions, write_predictions, write_results
 from fusion.evaluation.scored import Scored
@@ -20,6 +24,7 @@ from fusion.evaluation.tables import print_results
 from fusion.evaluation.verdict import primary
 from fusion.experiment import Trial, best_trials, calibrate_on, fit
 from fusion.model_card import model_card
+from fusion.training import FittedFold
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +40,10 @@ def deliver(
     recipe: Mapping[str, Any],
     run_dir: Path,
 ) -> None:
-    """Write everything of a run into its folder, and print the table."""
+    """Write everything of a run into its folder, and print the table. Of several processes only the first writes."""
+    model = bundled(cfg, table, folds, trials, recipe=recipe, run_dir=run_dir)  # all processes take part in a fit
+    if rank_zero_only.rank != 0:
+        return
     write_results(run_dir / "results.json", results)
     write_predictions(run_dir / "predictions.csv", systems, table.labels)
     report = write_report(
@@ -46,7 +54,9 @@ def deliver(
         config_yaml=OmegaConf.to_yaml(cfg, resolve=True),
         texts=dict(zip(table.rows["id"], table.rows["text"], strict=True)),
     )
-    bundle = write_bundle(cfg, table, folds, trials, results, recipe=recipe, run_dir=run_dir)
+    info = describe(cfg, table, model, results, system=primary(trials))
+    card = model_card(info, results, refitted=model.refitted)
+    bundle = save_bundle(run_dir / "bundle", model.fitted.model, info, card)
     print_results(results)
     log.info("\nreport  %s\nbundle  %s", report, bundle)
 
@@ -67,42 +77,56 @@ def history_of(trials: Mapping[str, Sequence[Trial]]) -> Iterator[dict[str, Any]
                 }
 
 
-def write_bundle(
+@dataclass(frozen=True)
+class Bundled:
+    """The model that the bundle will hold, and the rows it was trained on."""
+
+    fitted: FittedFold
+    calibration: Calibration
+    fold: Fold
+    refitted: bool
+
+
+def bundled(
     cfg: DictConfig,
     table: FeatureTable,
     folds: Sequence[Fold],
     trials: Mapping[str, Sequence[Trial]],
-    results: Mapping[str, Any],
     *,
     recipe: Mapping[str, Any],
     run_dir: Path,
-) -> Path:
+) -> Bundled:
     """The model of a single split; after a cross-validation, one more model trained by the same recipe on all rows."""
-    refitted = len(folds) > 1
-    fold = everything(table, folds[0]) if refitted else folds[0]
-    if refitted:
-        modalities = best_trials(trials)[0].fitted.model.modalities
-        fitted = fit(table, fold, modalities, recipe, Path("fits") / fold.name, run_dir=run_dir)  # type: ignore[arg-type]
-        calibration = calibrate_on(fitted, table, fold.val, cfg.evaluation.coverage)
-    else:
-        fitted, calibration = best_trials(trials)[0].fitted, best_trials(trials)[0].calibration
-    counts = np.bincount(table.targets[fold.train], minlength=len(table.labels))
-    info = BundleInfo(
+    best = best_trials(trials)[0]
+    if len(folds) == 1:
+        return Bundled(best.fitted, best.calibration, folds[0], refitted=False)
+    fold = everything(table, folds[0])
+    modalities: tuple[Modality, ...] = best.fitted.model.modalities  # type: ignore[assignment]
+    fitted = fit(table, fold, modalities, recipe, Path("fits") / fold.name, run_dir=run_dir)
+    return Bundled(fitted, calibrate_on(fitted, table, fold.val, cfg.evaluation.coverage), fold, refitted=True)
+
+
+def describe(
+    cfg: DictConfig, table: FeatureTable, model: Bundled, results: Mapping[str, Any], *, system: str
+) -> BundleInfo:
+    """model.json, from the configuration and what was measured."""
+    counts = np.bincount(table.targets[model.fold.train], minlength=len(table.labels))
+    network = model.fitted.model
+    return BundleInfo(
         labels=table.labels,
-        dims=dict(fitted.model.head.dims),  # type: ignore[arg-type]
+        dims=dict(network.head.dims),  # type: ignore[arg-type]
         encoders={
             m: {"config": OmegaConf.to_container(cfg[m], resolve=True), **described}
             for m, described in table.encoders.items()
-            if m in fitted.model.modalities
+            if m in network.modalities
         },
         head=OmegaConf.to_container(cfg.head, resolve=True),  # type: ignore[arg-type]
         prior=tuple(float(share) for share in counts / counts.sum()),
-        temperature=calibration.temperature,
-        threshold=calibration.threshold,
-        metrics=results["test"][primary(trials)],
+        temperature=model.calibration.temperature,
+        threshold=model.calibration.threshold,
+        metrics=results["test"][system],
         versions=versions(),
     )
-    return save_bundle(run_dir / "bundle", fitted.model, info, model_card(info, results, refitted=refitted))
 
 
 def everything(table: FeatureTable, fold: Fold) -> Fold:

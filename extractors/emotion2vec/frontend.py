@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from extractors.emotion2vec.linear import Norm, Target
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
+from extractors.emotion2vec.quantize import LOW
 
 # frames whose convolutions run at a time
 CPU_CHUNK = 64  # what lies between two layers then fits the cache
@@ -33,7 +34,11 @@ class StridedConv(nn.Module):
         self.offsets = range(0, self.kernel, step)
         self.widths = [min(step, self.kernel - offset) for offset in self.offsets]
         self.products = nn.ModuleList(
-            target.linear(taps[:, offset : offset + step].reshape(conv.out_channels, -1), sensitive=self.channels == 1)
+            target.linear(
+                taps[:, offset : offset + step].reshape(conv.out_channels, -1),
+                sensitive=self.channels == 1,
+                zero_point=LOW,
+            )
             for offset in self.offsets
         )
         self.norm: Norm = target.norm(norm)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from extractors.emotion2vec.quantize import ROWS_HINT, Int8Linear
+from extractors.emotion2vec.quantize import CENTRE, ROWS_HINT, Int8Linear
 
 
 def has_onednn(dtype: torch.dtype = torch.float32) -> bool:
@@ -38,20 +38,24 @@ class PlainLinear(nn.Module):
 
 
 class OneDnnLinear(nn.Module):
-    """The same by oneDNN: the weight lies in its own blocked layout, GELU is part of the product.
+    """The same on the CPU by oneDNN: the weight lies in its own blocked layout, GELU is part of the product.
 
     Where MKL declines to use AVX-512, this is more than twice as fast as `torch.nn.functional.linear`.
+    With a `weight` in bfloat16, x and what returns are float32 all the same: only the product is rounded.
     """
 
     bias: Tensor | None
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
+        self.dtype = weight.dtype
         self.weight: Any = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS_HINT)
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("bias", None if bias is None else bias.to(self.dtype), persistent=False)
 
     def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu" if gelu else "none", [], "none")
+        epilogue = "gelu" if gelu else "none"
+        y = torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.weight, self.bias, epilogue, [], "none")
+        return y.float()
 
 
 class Norm(nn.Module):
@@ -70,32 +74,46 @@ class Norm(nn.Module):
         return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
 
 
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "int8": torch.float32,  # what is not quantised
+}
+
+
 @dataclass(frozen=True)
 class Target:
     """Where and in what the encoder's parts run; makes them from FunASR's.
 
-    dtype : of activations, and of weights that are not quantised
-    int8 : linear layers are quantised, but for those that say they are sensitive
+    precision : on CUDA everything is in that dtype; on the CPU the linear layers alone are, but for sensitive ones, and
+        the rest is float32
     """
 
     device: torch.device
-    dtype: torch.dtype
-    int8: bool = False
+    precision: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of activations, and of weights that no linear layer holds."""
+        return DTYPES[self.precision] if self.device.type == "cuda" else torch.float32
 
     def tensor(self, x: Tensor) -> Tensor:
         """`x` there, detached; the same memory where it is there already."""
         return x.detach().to(self.device, self.dtype)
 
     def linear(
-        self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False, zero_point: int | None = None
+        self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False, zero_point: int = CENTRE
     ) -> nn.Module:
         """A layer (rows, in) -> (rows, out). `zero_point` tells a quantised one where its inputs lie."""
         weight, bias = self.tensor(weight), None if bias is None else self.tensor(bias)
-        if self.int8 and not sensitive:
-            return Int8Linear(weight, bias) if zero_point is None else Int8Linear(weight, bias, zero_point=zero_point)
-        if self.device.type == "cpu" and has_onednn(self.dtype):
-            return OneDnnLinear(weight, bias)
-        return PlainLinear(weight, bias)
+        if self.device.type != "cpu":
+            return PlainLinear(weight, bias)
+        if self.precision == "int8" and not sensitive:
+            return Int8Linear(weight, bias, zero_point=zero_point)
+        if self.precision == "bfloat16" and not sensitive:
+            return OneDnnLinear(weight.bfloat16(), bias)
+        return OneDnnLinear(weight, bias) if has_onednn() else PlainLinear(weight, bias)
 
     def norm(self, norm: nn.LayerNorm) -> Norm:
         """The same layer norm."""

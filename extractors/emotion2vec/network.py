@@ -16,8 +16,6 @@ from extractors.emotion2vec.quantize import LOW, has_int8
 
 ROWS = 512
 
-_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # the others compute in float32
-
 
 class Block(nn.Module):
     """One transformer block, norms after its parts: x (tokens, dim) -> (tokens, dim)."""
@@ -52,7 +50,7 @@ class PackedNetwork(nn.Module):
 
     def __init__(self, module: Any, device: torch.device, precision: str) -> None:
         super().__init__()
-        target = Target(device, _DTYPES.get(precision, torch.float32), int8=precision == "int8")
+        target = Target(device, precision)
         encoder = module.modality_encoders["AUDIO"]
         blocks = [*encoder.context_encoder.blocks, *module.blocks]
         self.dtype = target.dtype

@@ -11,7 +11,7 @@ ROWS_HINT = 2048  # rows that oneDNN lays its weights out for; any other number 
 LEVELS = 255  # steps of an unsigned 8-bit activation
 WEIGHT_LEVELS = 127  # steps to either side of a signed 8-bit weight
 CENTRE = 128  # zero point of activations that lie around zero
-LOW = 16  # zero point of activations that lie almost all above zero, as GELU's do: nearly twice as fine
+LOW = 32  # zero point of activations that lie almost all above zero, as those after GELU do: nearly twice as fine
 
 
 def has_int8() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ from extractors.emotion2vec.hubs import (
     modelscope_folders,
 )
 from extractors.errors import InputError
+from extractors.offline import is_offline
 
 log = logging.getLogger(__name__)
 
 Source = Literal["folder", "ModelScope cache", "Hugging Face cache", "ModelScope", "Hugging Face"]
 
-_OFFLINE = ("EMOFUSE_OFFLINE", "MODELSCOPE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _HINT = (
     "Pass the folder of a model (config.yaml, model.pt, tokens.txt), for example one that was fetched where there is a "
     "network with `modelscope download --model {id} --local_dir FOLDER`. The extractor `acoustic` needs no model."
@@ -94,17 +93,6 @@ def resolve_model(model: str | Path, *, offline: bool | None = None) -> ModelFol
         if found := _whole([fetched], source, problems):
             return ModelFolder(found, model_id, source)
     raise InputError(f"the Emotion2Vec+ model {name} is not here", problems, _HINT.format(id=modelscope_id))
-
-
-def is_offline(offline: bool | None) -> bool:
-    """The argument, or where it is None what the environment says.
-
-    >>> is_offline(True), is_offline(False)
-    (True, False)
-    """
-    if offline is not None:
-        return offline
-    return any(os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "on") for name in _OFFLINE)
 
 
 def _whole(folders: list[Path] | Iterator[Path], source: Source, problems: list[str]) -> Path | None:

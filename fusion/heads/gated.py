@@ -27,6 +27,7 @@ class GatedHead(Head):
         width: of the projections, the gates and the fused vector.
         dropout: after each projection and on the fused vector.
 
+    >>> import torch
     >>> head = GatedHead(dims={"speech": 6, "text": 4}, num_classes=3).eval()
     >>> out = head({"speech": torch.ones(2, 6), "text": torch.ones(2, 4)},
     ...            {"speech": torch.tensor([True, True]), "text": torch.tensor([True, False])})

@@ -73,7 +73,9 @@ def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Tab
             f"{prediction.entropy:.2f} bit",
             *(f"{prediction.contributions[m]:+.3f}".replace("-", "−") for m in predictor.info.modalities),
         )
-    notes = [f"{', '.join(predictor.info.modalities)}: what it adds to the probability, over the label's share in training"]
+    notes = [
+        f"{', '.join(predictor.info.modalities)}: what it adds to the probability, over the label's share in training"
+    ]
     if len(predictions) > SHOWN_ROWS:
         notes.insert(0, f"… and {len(predictions) - SHOWN_ROWS:,} more rows in the file")
     table.caption = "\n".join(notes)
