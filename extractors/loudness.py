@@ -6,7 +6,7 @@ ITU-R BS.1770-5 (2023), annex 1, for one channel at 16 kHz: K-weighting, mean sq
 
 from __future__ import annotations
 
-from math import cos, log10, pi, sin, sqrt
+from math import log10, pi, tan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,10 @@ def k_weighting(rate: float) -> NDArray[np.float64]:
 
     The standard lists coefficients for 48 kHz only. These are the analogue filters behind them, brought to other rates
     by the bilinear transform: a shelf of +4 dB above 1.7 kHz for the head, and a high pass at 38 Hz. At 48 kHz they
-    are the standard's own to 1e-8.
+    are the standard's own.
     """
-    return np.stack([_shelf(rate, 1681.974450955533, 3.999843853973347, 0.7071752369554196), _high_pass(rate)])
+    shelf = _shelf(rate, frequency=1681.974450955533, gain=3.999843853973347, quality=0.7071752369554196)
+    return np.stack([shelf, _high_pass(rate, frequency=38.13547087602444, quality=0.5003270373238773)])
 
 
 def _block_energies(wave: Float32) -> NDArray[np.float64]:
@@ -80,7 +81,7 @@ def _energy(lufs: float) -> float:
 
 def _shelf(rate: float, frequency: float, gain: float, quality: float) -> NDArray[np.float64]:
     """Stage 1: raises what lies above `frequency` Hz by `gain` dB."""
-    warped = _tangent(frequency, rate)
+    warped = tan(pi * frequency / rate)
     high = 10 ** (gain / 20)
     band = high**0.4996667741545416
     a0 = 1 + warped / quality + warped**2
@@ -89,13 +90,8 @@ def _shelf(rate: float, frequency: float, gain: float, quality: float) -> NDArra
     return np.array([*b, *a]) / a0
 
 
-def _high_pass(rate: float, frequency: float = 38.13547087602444, quality: float = 0.5003270373238773) -> NDArray:
-    """Stage 2 (the RLB curve). Its numerator is 1, -2, 1 at every rate, as in the standard."""
-    warped = _tangent(frequency, rate)
+def _high_pass(rate: float, frequency: float, quality: float) -> NDArray[np.float64]:
+    """Stage 2: takes away what lies below `frequency` Hz. Its numerator is 1, -2, 1 at every rate, as in the standard."""
+    warped = tan(pi * frequency / rate)
     a0 = 1 + warped / quality + warped**2
     return np.array([1.0, -2.0, 1.0, 1.0, 2 * (warped**2 - 1) / a0, (1 - warped / quality + warped**2) / a0])
-
-
-def _tangent(frequency: float, rate: float) -> float:
-    angle = pi * frequency / rate
-    return sin(angle) / cos(angle)

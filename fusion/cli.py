@@ -165,7 +165,7 @@ def _default_keys(name: str) -> set[str]:
 def _refuse_unknown_keys(cfg: DictConfig, name: str) -> None:
     """`+typo=1` gets past Hydra; nothing would read it."""
     known = _default_keys(name)
-    problems = [_with_nearest(f"{key}: no such key", str(key), known) for key in cfg if str(key) not in known]
+    problems = [_with_nearest(f"{key!s}: no such key", str(key), known) for key in cfg if str(key) not in known]
     if problems:
         raise InputError("keys that nothing reads", problems)
 
@@ -187,10 +187,10 @@ def _all_keys(name: str) -> list[str]:
 
     def walk(node: DictConfig, prefix: str) -> None:
         for key in node:
-            keys.append(f"{prefix}{key}")
+            keys.append(f"{prefix}{key!s}")
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
-                walk(child, f"{prefix}{key}.")
+                walk(child, f"{prefix}{key!s}.")
 
     walk(config, "")
     return keys

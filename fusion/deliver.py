@@ -42,7 +42,7 @@ def deliver(
 ) -> None:
     """Write everything of a run into its folder, and print the table. Of several processes only the first writes."""
     model = bundled(cfg, table, folds, trials, recipe=recipe, run_dir=run_dir)  # all processes take part in a fit
-    if rank_zero_only.rank != 0:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return
     write_results(run_dir / "results.json", results)
     write_predictions(run_dir / "predictions.csv", systems, table.labels)

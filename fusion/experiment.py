@@ -129,7 +129,9 @@ def calibrate_on(fitted: FittedFold, table: FeatureTable, index: NDArray[np.int6
     """Temperature and `uncertain` threshold from the validation rows in which the model hears or reads anything."""
     heard = np.any([table.present[m][index] for m in fitted.model.modalities], axis=0)  # type: ignore[index]
     usable = index[heard]
-    return calibrate(predict_logits(fitted.model, table, usable), table.targets[usable], coverage=coverage)
+    return calibrate(
+        predict_logits(fitted.model, table, usable).astype(np.float64), table.targets[usable], coverage=coverage
+    )
 
 
 def pooled(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Scored]:

@@ -184,14 +184,14 @@ class Predictor:
         """Vectors that are there already: modality -> (rows, dim) float32 and (rows,) bool."""
         probabilities = self.probabilities(features, present)  # (rows, classes)
         best = probabilities.argmax(axis=1)
-        rows = np.arange(len(best))
+        rows = range(len(best))
         prior = np.asarray(self.info.prior)[best]
 
         def value(coalition: frozenset[str]) -> NDArray[np.float64]:
             """Probability of the predicted label with only `coalition` shown; the prior where nothing is left."""
             shown = {m: flags & (m in coalition) for m, flags in present.items()}
             heard = np.any(list(shown.values()), axis=0)
-            return np.where(heard, self.probabilities(features, shown)[rows, best], prior)
+            return np.where(heard, self.probabilities(features, shown)[np.arange(len(best)), best], prior)
 
         shares = shapley_values(self.info.modalities, value)
         entropy = -(probabilities * np.log2(np.maximum(probabilities, 1e-300))).sum(axis=1)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from extractors.audio import MIN_SAMPLES, AudioError, load_audio
+from extractors.audio import MIN_SAMPLES, SAMPLE_RATE, AudioError, load_audio
+from extractors.conditioning import Conditioning, NoSpeechError, Treatment
 from extractors.errors import InputError
 from extractors.types import Float32
 
-DECODERS = 4  # threads; libsndfile and soxr release the GIL
-AHEAD = 16  # clips decoded before the encoder asks for them
+WORKERS = 4  # threads that decode and condition; libsndfile, soxr and torch release the GIL
+AHEAD = 16  # clips made ready before the encoder asks for them …
+AHEAD_SAMPLES = 600 * SAMPLE_RATE  # … as long as they are no longer than 10 minutes together, or but one
 
 
 class ClipsError(InputError):
@@ -30,6 +32,30 @@ class ClipsError(InputError):
             [f"clip {index}: {reason}" for index, reason in sorted(reasons.items())],
             "Pass (samples,) float32 arrays, mono, 16 kHz, within [-1, 1], or paths of audio files.",
         )
+
+
+class Ready(NamedTuple):
+    """The clip at `index` of a call, as the encoder shall hear it; `start`: samples taken off its beginning."""
+
+    index: int
+    wave: Float32
+    start: int
+
+
+def as_list(clips: Iterable[Any]) -> list[Any]:
+    """The clips of a call. Raises InputError for a lone path or array, which would be taken apart.
+
+    >>> as_list("call.wav")
+    Traceback (most recent call last):
+    ...
+    extractors.errors.InputError: expected a list of clips, got one str
+    For a single clip, pass [clip].
+    """
+    if isinstance(clips, np.ndarray):
+        raise InputError(f"expected a list of clips, got one array {clips.shape}", hint="For a single clip, pass [clip].")
+    if _is_path(clips) or not isinstance(clips, Iterable):
+        raise InputError(f"expected a list of clips, got one {type(clips).__name__}", hint="For a single clip, pass [clip].")
+    return list(clips)
 
 
 def check_wave(wave: Any) -> str | None:
@@ -53,33 +79,58 @@ def check_wave(wave: Any) -> str | None:
     return None
 
 
-def read_clips(clips: Sequence[Any]) -> Iterator[tuple[int, Float32]]:
-    """(position, wave) of each clip in order, files decoded in threads a few clips ahead.
+def read_clips(clips: Sequence[Any], conditioning: Conditioning) -> Iterator[Ready]:
+    """Each clip in order, decoded and conditioned in threads a few clips ahead.
 
     Arrays are checked before anything is yielded. From the first file that cannot be used on nothing more is
     yielded, and when all are checked `ClipsError` names every one.
     """
-    reasons = {i: why for i, clip in enumerate(clips) if not _is_path(clip) and (why := check_wave(clip))}
-    if reasons and not any(map(_is_path, clips)):
-        raise ClipsError(reasons, len(clips))
-    waiting: deque[tuple[int, Float32 | Future[Float32]]] = deque()
-    todo = iter(enumerate(clips))
-    with ThreadPoolExecutor(max_workers=DECODERS, thread_name_prefix="decode") as pool:  # starts threads on demand
+    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="clips") as pool:  # starts threads on demand
+        arrays = [index for index, clip in enumerate(clips) if not _is_path(clip)]
+        plans = dict(zip(arrays, pool.map(lambda index: _plan(clips[index], conditioning), arrays), strict=True))
+        reasons = {index: plan for index, plan in plans.items() if isinstance(plan, str)}
+        if reasons and len(arrays) == len(clips):
+            raise ClipsError(reasons, len(clips))
+        waiting: deque[tuple[int, Future[tuple[Float32, int] | str]]] = deque()
+        todo = iter(enumerate(clips))
+        longest, most = 1, 2
         while True:
-            for index, clip in islice(todo, AHEAD - len(waiting)):
-                waiting.append((index, pool.submit(load_audio, Path(clip)) if _is_path(clip) else clip))
+            for index, clip in islice(todo, max(0, most - len(waiting))):
+                waiting.append((index, pool.submit(_ready, clip, plans.get(index), conditioning)))
             if not waiting:
                 break
-            index, wave = waiting.popleft()
-            try:
-                decoded = wave.result() if isinstance(wave, Future) else wave
-            except AudioError as error:
-                reasons[index] = f"{clips[index]}: {error.reason}"
+            index, future = waiting.popleft()
+            found = future.result()
+            if isinstance(found, str):
+                reasons[index] = found
                 continue
+            longest = max(len(found[0]), longest * 99 // 100)
+            most = max(1, min(most + 1, AHEAD, AHEAD_SAMPLES // longest))
             if not reasons:
-                yield index, decoded
+                yield Ready(index, *found)
     if reasons:
         raise ClipsError(reasons, len(clips))
+
+
+def _plan(clip: Any, conditioning: Conditioning) -> Treatment | str:
+    """What to do to an array, or why it cannot be used."""
+    if problem := check_wave(clip):
+        return problem
+    try:
+        return conditioning.plan(clip)
+    except NoSpeechError as error:
+        return error.reason
+
+
+def _ready(clip: Any, plan: Treatment | str | None, conditioning: Conditioning) -> tuple[Float32, int] | str:
+    """(wave, samples taken off its beginning) of an array with its plan, or of a file; or why it cannot be used."""
+    try:
+        wave = clip if plan is not None else load_audio(Path(clip))
+        if plan is None:
+            plan = conditioning.plan(wave)
+    except (AudioError, NoSpeechError) as error:
+        return f"{clip}: {error.reason}"
+    return plan if isinstance(plan, str) else (plan.apply(wave), plan.start)
 
 
 def _is_path(clip: Any) -> bool:
