@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from extractors.audio import MIN_SAMPLES, RESAMPLER, SAMPLE_RATE
+from extractors.conditioning import Conditioning, NoSpeechError, Treatment
 from extractors.descriptors import PITCH_WINDOW, WINDOW, describe_frames
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
@@ -33,9 +34,11 @@ class AcousticExtractor:
     Logistic regression on it, leave one speaker out, reaches a UAR of 0.84 on four emotions of EmoDB and 0.61 on the
     eight of RAVDESS (tests/extractors/test_acoustic.py; the list of features was settled on these two). That is acted
     speech: encoders trained for emotion reach more, above all elsewhere.
-    Absolute level counts, so clips recorded at different distances differ for that reason too.
+    Absolute level counts, so clips recorded at different distances differ for that reason too: `loudness=-23` takes that
+    away, and with it what level says of a voice.
 
-    `pitch_min` and `pitch_max` (Hz) bound the pitch. There are no sequences: `frames=True` is an `InputError`.
+    `pitch_min` and `pitch_max` (Hz) bound the pitch. `loudness` and `trim_silence`: see
+    `extractors.conditioning.Conditioning`. There are no sequences: `frames=True` is an `InputError`.
 
     >>> extractor = AcousticExtractor()
     >>> second = 0.3 * np.sin(2 * np.pi * 220 * np.arange(16_000) / 16_000, dtype=np.float32)
@@ -52,11 +55,19 @@ class AcousticExtractor:
     feature_names = FEATURE_NAMES
     dim = len(FEATURE_NAMES)
 
-    def __init__(self, *, pitch_min: float = 60.0, pitch_max: float = 500.0) -> None:
+    def __init__(
+        self,
+        *,
+        pitch_min: float = 60.0,
+        pitch_max: float = 500.0,
+        loudness: float | None = None,
+        trim_silence: bool = False,
+    ) -> None:
         if not LOWEST_PITCH <= pitch_min < pitch_max <= SAMPLE_RATE / 8:
             wanted = f"{LOWEST_PITCH:.0f} <= pitch_min < pitch_max <= {SAMPLE_RATE // 8} Hz"
             raise InputError(f"acoustic: expected {wanted}, got pitch_min={pitch_min} pitch_max={pitch_max}")
         self.pitch_min, self.pitch_max = float(pitch_min), float(pitch_max)
+        self.conditioning = Conditioning(loudness=loudness, trim_silence=trim_silence)
         log.info("acoustic features are a baseline; speech=emotion2vec_plus_large hears more")
 
     @property
@@ -73,24 +84,37 @@ class AcousticExtractor:
             "pitch_min": self.pitch_min,
             "pitch_max": self.pitch_max,
             "dim": self.dim,
+            **self.conditioning.settings(),
         }
 
     def extract(self, clips: Sequence[Float32], *, frames: bool = False) -> list[Embedding]:
         """One embedding per clip, in order; each clip is (samples,) float, mono, 16 kHz, at least 400 samples.
 
-        Every value is finite, also for silence. Raises `InputError` for arrays that are no such clips (all of them
-        listed), and where `frames` are asked for.
+        Every value is finite, also for silence. Raises `InputError` for arrays that are no such clips, or hold no speech
+        where silence is trimmed (all of them listed), and where `frames` are asked for.
         """
         if frames:
             hint = "Use a head that takes pooled vectors, or speech=emotion2vec_plus_large."
             raise InputError("acoustic features describe whole clips; there are no sequences", hint=hint)
-        problems = [f"clip {i}: {problem}" for i, clip in enumerate(clips) if (problem := _problem(clip))]
-        if problems:
+        plans = [self._plan(clip) for clip in clips]
+        if problems := [f"clip {i}: {plan}" for i, plan in enumerate(plans) if isinstance(plan, str)]:
             raise InputError("expected (samples,) float arrays, mono, 16 kHz", problems)
-        return [Embedding(vector=self._vector(np.asarray(clip, dtype=np.float32))) for clip in clips]
+        treatments = [plan for plan in plans if isinstance(plan, Treatment)]  # which all are
+        return [self._embedding(clip, plan) for clip, plan in zip(clips, treatments, strict=True)]
 
-    def _vector(self, samples: Float32) -> Float32:
-        return summarize(describe_frames(samples, pitch_min=self.pitch_min, pitch_max=self.pitch_max))
+    def _plan(self, clip: Any) -> Treatment | str:
+        """What to do to a clip, or why it cannot be used."""
+        if problem := _problem(clip):
+            return problem
+        try:
+            return self.conditioning.plan(np.asarray(clip, np.float32))
+        except NoSpeechError as error:
+            return error.reason
+
+    def _embedding(self, clip: Any, plan: Treatment) -> Embedding:
+        samples = plan.apply(np.asarray(clip, np.float32))
+        descriptors = describe_frames(samples, pitch_min=self.pitch_min, pitch_max=self.pitch_max)
+        return Embedding(vector=summarize(descriptors), start=plan.start / SAMPLE_RATE)
 
 
 def _problem(clip: Any) -> str | None:

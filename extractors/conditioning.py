@@ -51,8 +51,9 @@ class Conditioning:
     loudness : LUFS to which each clip is brought by one gain, None for as it is. Measured by ITU-R BS.1770, gated, over the
         whole mono clip. A clip without a block above -70 LUFS stays as it is. The gain ends where the clip's peak
         reaches full scale: above about -20 LUFS many clips stay below the target, rather than being clipped.
-    trim_silence : take off what lies more than 0.1 s before the first and after the last speech that Silero VAD hears (after the
-        gain: with `loudness`, it also hears faint recordings). Pauses between stay. Needs the extra `vad`.
+    trim_silence : take off what lies more than 0.1 s before the first and after the last speech that Silero VAD hears, after
+        the gain (some whispers and faint recordings are no speech to it; with `loudness`, fewer). Pauses between stay.
+        Needs the extra `vad`.
 
     Raises InputError for settings that cannot be, MissingExtraError without the extra.
 

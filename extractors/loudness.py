@@ -26,12 +26,13 @@ PIECE = 600 * STEP  # samples that are filtered at a time, 60 s
 def integrated_loudness(wave: Float32) -> float | None:
     """Integrated loudness of a mono clip (samples,) at 16 kHz, in LUFS; None where nothing passes the gate of -70 LUFS.
 
-    A sine of 997 Hz at full scale has -3.01 LUFS. A clip under 400 ms is shorter than a block: it is taken as one block
-    of its own length. The samples after the last whole step of 100 ms do not count, as the standard has it.
+    A sine of 997 Hz at full scale has -3.0 LUFS (at 48 kHz -3.01; meters are allowed 0.1). A clip under 400 ms is
+    shorter than a block: it is taken as one block of its own length. Of longer ones, samples after the last whole step
+    of 100 ms do not count, as the standard has it.
 
     >>> seconds = np.arange(32_000) / SAMPLE_RATE
-    >>> round(integrated_loudness(np.sin(2 * np.pi * 997 * seconds).astype(np.float32)), 2)
-    -3.01
+    >>> round(integrated_loudness(np.sin(2 * np.pi * 997 * seconds).astype(np.float32)), 1)
+    -3.0
     >>> print(integrated_loudness(np.zeros(16_000, np.float32)))
     None
     """

@@ -38,12 +38,14 @@ class Embedding:
     frames : (frames, dim) float32 or None; one row per audio frame, or per text token
     scores : (classes,) float32 or None; probabilities, only of models that classify
     labels : the names of `scores`, in its order
+    start  : seconds into the clip at which `frames` begin; above 0 only where silence was trimmed. Stores do not keep it
     """
 
     vector: Float32
     frames: Float32 | None = None
     scores: Float32 | None = None
     labels: tuple[str, ...] = ()
+    start: float = 0.0
 
 
 @runtime_checkable

@@ -27,7 +27,9 @@ from extractors.errors import EmofuseError, InputError
 VERBS = {  # verb -> (module with `main`, what it does)
     "train": ("train", "a table of speech, words and labels in; a trained, measured classifier out"),
     "extract": ("fusion.verbs.extract", "fill the embedding store from a manifest; resumable"),
+    "import": ("fusion.verbs.import_", "vectors that FunASR, the WebUI or an export wrote, into the store"),
     "predict": ("fusion.verbs.predict", "labels, probabilities and reasons for new clips, from a bundle"),
+    "doctor": ("fusion.verbs.doctor", "is everything here, and does it work? verify=true compares with FunASR"),
 }
 
 USAGE = "\n".join(

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from extractors.audio import HOP, RESAMPLER, SAMPLE_RATE
+from extractors.conditioning import Conditioning, conditioning_problems
 from extractors.emotion2vec.encoder import PackedEncoder, Precision
-from extractors.emotion2vec.inputs import read_clips
+from extractors.emotion2vec.inputs import as_list, read_clips
 from extractors.emotion2vec.labels import ClassHead, smooth_frames
 from extractors.emotion2vec.load import load_model
+from extractors.emotion2vec.pooling import Pool, Window
 from extractors.emotion2vec.resolve import resolve_model
 from extractors.emotion2vec.windows import CUTS, SHORTEST_LIMIT, Cut, cut_windows
 from extractors.errors import EmofuseError, InputError
 from extractors.fingerprint import fingerprint
 from extractors.types import Embedding, Float32, Modality
+from extractors.vad import speech_detector
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,12 @@ class Emotion2vecExtractor:
     device : "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1"
     precision : "float32" equals FunASR's `generate` to 1e-4; "bfloat16", "float16" (CUDA) and "int8" (CPU) are faster
     window_seconds : clips longer than this are cut in windows, whose frames are laid end to end; at least 1
-    window : where they are cut, "quietest" (near the limit) or "fixed" (equal lengths)
+    window : where they are cut, "quietest" (near the limit), "vad" (in the longest pause between stretches of speech that
+        Silero VAD finds, with the extra `vad`) or "fixed" (equal lengths)
+    layer : the transformer block whose output is wanted instead of the last one's, 0 … num_layers - 1, or -1 … from the
+        end; the blocks after it are not run. Only the last layer has scores
+    loudness, trim_silence : see `extractors.conditioning.Conditioning`. The model sets every clip to variance 1 itself,
+        with 1e-5 added to it: loudness matters only for clips below about -40 dB of full scale (at -50 dB, by 3 dB)
     offline : True, or None with EMOFUSE_OFFLINE or HF_HUB_OFFLINE set: reach for nothing beyond this machine
     max_tokens : frames that run at once; memory depends on it and on nothing else; "auto" finds it
 
@@ -68,17 +76,25 @@ class Emotion2vecExtractor:
         precision: Precision = "float32",
         window_seconds: float = 30.0,
         window: Cut = "quietest",
+        layer: int | None = None,
+        loudness: float | None = None,
+        trim_silence: bool = False,
         offline: bool | None = None,
         max_tokens: int | Literal["auto"] = "auto",
     ) -> None:
-        self.device = _check_settings(device, precision, window_seconds, window)
+        problems = conditioning_problems(loudness, trim_silence)
+        self.device = _check_settings(device, precision, window_seconds, window, layer, problems)
+        self.conditioning = Conditioning(loudness=loudness, trim_silence=trim_silence)
+        self._detector = speech_detector() if window == "vad" else None
         self.precision, self.window_seconds, self.window = precision, float(window_seconds), window
         self.folder = resolve_model(model, offline=offline)
         loaded = load_model(self.folder.path)
         log.info("Emotion2Vec+ %s from %s (%s)", self.folder.model_id, self.folder.source, self.folder.path)
         self.weights, self._config_hash = loaded.weights, loaded.config_hash
         self.encoder = PackedEncoder(loaded.module, device=self.device, precision=precision, max_tokens=max_tokens)
-        self.head = ClassHead(loaded.module.proj, loaded.tokens) if loaded.tokens else None  # type: ignore[arg-type]
+        self.layer = _layer(layer, self.encoder.num_layers)
+        classifies = loaded.tokens and self.layer is None
+        self.head = ClassHead(loaded.module.proj, loaded.tokens) if classifies else None  # type: ignore[arg-type]
         # the encoder has the weights in its own layout; FunASR's module is a cycle that would hold them until some
         # garbage collection, so it is emptied
         loaded.module.to("meta")
@@ -93,7 +109,7 @@ class Emotion2vecExtractor:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """English names of the classes, in the order of `Embedding.scores`; empty for a model that does not classify."""
+        """English names of the classes, in the order of `Embedding.scores`; empty where there are no scores."""
         return self.head.labels if self.head else ()
 
     @property
@@ -108,7 +124,7 @@ class Emotion2vecExtractor:
         return fingerprint(self._settings())
 
     def _settings(self) -> dict[str, Any]:
-        return {
+        settings = {
             "extractor": "emotion2vec",
             "code_version": CODE_VERSION,
             "weight_hash": self.weights.hash,
@@ -119,6 +135,12 @@ class Emotion2vecExtractor:
             "sample_rate": SAMPLE_RATE,
             "resampler": RESAMPLER,
         }
+        # what is off leaves no trace: vectors that were stored before it existed stay valid
+        if self.layer is not None:
+            settings["layer"] = self.layer
+        if self._detector is not None:
+            settings["vad"] = self._detector.settings()
+        return settings | self.conditioning.settings()
 
     def describe(self) -> dict[str, Any]:
         """What the fingerprint covers and what a reader wants to know, JSON-able."""
@@ -137,27 +159,29 @@ class Emotion2vecExtractor:
         }
 
     def extract(
-        self, clips: Sequence[Any], *, granularity: Granularity = "utterance", frames: bool = False
+        self, clips: Iterable[Any], *, granularity: Granularity = "utterance", frames: bool = False
     ) -> list[Embedding]:
         """Embeddings of the clips, in the order given.
 
         clips : (samples,) float32 mono 16 kHz arrays in [-1, 1], or paths of audio files, mixed as you like
         granularity : "frame" is the same as `frames=True`: `.frames (frames, dim)` beside the vector; frame i is at
-            i · 20 ms of the whole clip, whatever its length
+            `.start` + i · 20 ms of the whole clip, whatever its length. `.start` is 0 without `trim_silence`
 
         `.vector (dim,)` is the mean over the clip's frames and `.scores (classes,)` the model's softmax of it.
         Raises ClipsError (an InputError with `.reasons` by position) when a clip is unreadable, too short,
-        not finite or of the wrong kind, InputError for an unknown granularity.
+        not finite, of the wrong kind, or silent where silence is trimmed; InputError for an unknown granularity.
         """
         if granularity not in get_args(Granularity):
             raise InputError(f"unknown granularity: {granularity!r}", hint="Known: utterance, frame.")
         keep = frames or granularity == "frame"
-        pools: dict[int, _Pool] = {}
+        clips = as_list(clips)
+        pools: dict[int, Pool] = {}
         done: dict[int, Embedding] = {}
+        layers = None if self.layer is None else [self.layer]
         for group in self._groups(clips, pools):
-            for position, found in self.encoder.stream([wave for *_, wave in group]):
+            for position, found in self.encoder.stream([window.wave for window in group], layers=layers):
                 clip, number, _ = group[position]
-                pools[clip].add(number, found, keep=keep)
+                pools[clip].add(number, found if layers is None else found[0], keep=keep)
                 if pools[clip].whole:
                     done[clip] = self._embedding(clip, pools.pop(clip))
         return [done[clip] for clip in range(len(clips))]
@@ -165,27 +189,32 @@ class Emotion2vecExtractor:
     def frame_scores(self, frames: Float32, *, smooth: float | None = None) -> Float32:
         """Class scores of single frames, by the model's own head, (frames, dim) -> (frames, classes) float32.
 
-        smooth : seconds of a centred moving average over the scores; rows still sum to one. The head was trained on means over
-            utterances: scores of single 20 ms frames jump, and a second or so of smoothing makes them readable.
+        smooth : seconds of a centred moving average over the scores, rounded up to an odd number of frames; at the ends, over
+            what there is; rows still sum to one. The head was trained on means over utterances: scores of single 20 ms
+            frames jump, and a second or so of smoothing makes them readable.
         """
         if self.head is None:
-            raise InputError(f"{self.name} has no class head, so it has no scores")
+            why = "has no class head" if self.layer is None else f"scores its last layer only, not layer {self.layer}"
+            raise InputError(f"{self.name} {why}, so there are no scores")
         if frames.ndim != 2 or frames.shape[1] != self.dim:
             raise InputError(f"expected frames of shape (frames, {self.dim}), got {frames.shape}")
+        if smooth is not None and not 0 <= smooth < math.inf:
+            raise InputError(f"smooth: expected seconds from 0, got {smooth!r}")
         scores = self.head(np.asarray(frames, np.float32))
         return scores if smooth is None else smooth_frames(scores, round(smooth * FRAME_RATE))
 
-    def _groups(self, clips: Sequence[Any], pools: dict[int, _Pool]) -> Iterator[list[_Window]]:
+    def _groups(self, clips: Sequence[Any], pools: dict[int, Pool]) -> Iterator[list[Window]]:
         """Windows of the clips, a few packs at a time; `pools` gets a place for each clip that begins."""
         limit = round(self.window_seconds * SAMPLE_RATE)
         room = _GROUP_PACKS * self.encoder.max_tokens * HOP  # samples
-        group: list[_Window] = []
+        find_speech = None if self._detector is None else self._detector.speech
+        group: list[Window] = []
         held = 0
-        for clip, wave in read_clips(clips):
-            spans = cut_windows(wave, limit=limit, cut=self.window)
-            pools[clip] = _Pool(windows=len(spans))
+        for clip, wave, trimmed in read_clips(clips, self.conditioning):
+            spans = cut_windows(wave, limit=limit, cut=self.window, find_speech=find_speech)
+            pools[clip] = Pool(windows=len(spans), start=trimmed / SAMPLE_RATE)
             for number, (start, stop) in enumerate(spans):
-                group.append(_Window(clip, number, wave[start:stop]))
+                group.append(Window(clip, number, wave[start:stop]))
                 held += stop - start
                 if held >= room:
                     yield group
@@ -193,46 +222,18 @@ class Emotion2vecExtractor:
         if group:
             yield group
 
-    def _embedding(self, clip: int, pool: _Pool) -> Embedding:
-        vector = (pool.total / pool.frames).astype(np.float32)
+    def _embedding(self, clip: int, pool: Pool) -> Embedding:
+        vector = pool.vector()
         if not np.isfinite(vector).all():
             raise EmofuseError(f"clip {clip}: the encoder gave values that are not finite (precision={self.precision})")
-        frames = np.concatenate([pool.kept[number] for number in range(pool.windows)]) if pool.kept else None
         scores = self.head(vector[None])[0] if self.head else None
-        return Embedding(vector=vector, frames=frames, scores=scores, labels=self.labels)
+        return Embedding(vector=vector, frames=pool.stitched(), scores=scores, labels=self.labels, start=pool.start)
 
 
-class _Window(NamedTuple):
-    clip: int
-    number: int
-    wave: Float32
-
-
-@dataclass
-class _Pool:
-    """The sum of a clip's frames, window by window, and the frames themselves where they are wanted."""
-
-    windows: int
-    seen: int = 0
-    frames: int = 0
-    total: Any = 0.0  # (dim,) float64
-    kept: dict[int, Float32] = field(default_factory=dict)
-
-    def add(self, number: int, found: torch.Tensor, *, keep: bool) -> None:
-        self.seen += 1
-        self.frames += found.shape[0]
-        self.total = self.total + found.sum(dim=0, dtype=torch.float64).numpy()
-        if keep:
-            self.kept[number] = found.numpy()
-
-    @property
-    def whole(self) -> bool:
-        return self.seen == self.windows
-
-
-def _check_settings(device: str, precision: str, window_seconds: float, window: str) -> str:
-    """All that is wrong with the settings, before anything heavy loads. Returns the device to use."""
-    problems = []
+def _check_settings(
+    device: str, precision: str, window_seconds: float, window: str, layer: Any, problems: list[str]
+) -> str:
+    """All that is wrong with the settings, and `problems` found before, before anything heavy loads. Returns the device."""
     cuda = torch.cuda.is_available()
     if device == "auto":
         device = "cuda" if cuda else "cpu"
@@ -242,10 +243,21 @@ def _check_settings(device: str, precision: str, window_seconds: float, window: 
         problems.append(f"device: {device} was asked for, and torch {torch.__version__} sees no CUDA device; use cpu")
     if precision not in get_args(Precision):
         problems.append(f"precision: expected one of {', '.join(get_args(Precision))}, got {precision!r}")
-    if not SHORTEST_LIMIT <= window_seconds < float("inf"):
+    if not SHORTEST_LIMIT <= window_seconds < math.inf:
         problems.append(f"window_seconds: expected {SHORTEST_LIMIT:g} or more, got {window_seconds!r}")
     if window not in CUTS:
         problems.append(f"window: expected one of {', '.join(CUTS)}, got {window!r}")
+    if layer is not None and (not isinstance(layer, int) or isinstance(layer, bool)):
+        problems.append(f"layer: expected null or the number of a layer, got {layer!r}")
     if problems:
         raise InputError("the speech encoder cannot be set up like this", problems)
     return device
+
+
+def _layer(layer: int | None, layers: int) -> int | None:
+    """The number of a hidden layer; None for the last, however it was named."""
+    if layer is None:
+        return None
+    if not -layers <= layer < layers:
+        raise InputError(f"layer: the model has layers 0 to {layers - 1}, or -1 from the end, got {layer}")
+    return None if layer % layers == layers - 1 else layer % layers

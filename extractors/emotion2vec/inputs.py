@@ -35,9 +35,9 @@ class ClipsError(InputError):
 
 
 class Ready(NamedTuple):
-    """The clip at `index` of a call, as the encoder shall hear it; `start`: samples taken off its beginning."""
+    """The clip at `position` of a call, as the encoder shall hear it; `start`: samples taken off its beginning."""
 
-    index: int
+    position: int
     wave: Float32
     start: int
 
@@ -52,9 +52,13 @@ def as_list(clips: Iterable[Any]) -> list[Any]:
     For a single clip, pass [clip].
     """
     if isinstance(clips, np.ndarray):
-        raise InputError(f"expected a list of clips, got one array {clips.shape}", hint="For a single clip, pass [clip].")
+        raise InputError(
+            f"expected a list of clips, got one array {clips.shape}", hint="For a single clip, pass [clip]."
+        )
     if _is_path(clips) or not isinstance(clips, Iterable):
-        raise InputError(f"expected a list of clips, got one {type(clips).__name__}", hint="For a single clip, pass [clip].")
+        raise InputError(
+            f"expected a list of clips, got one {type(clips).__name__}", hint="For a single clip, pass [clip]."
+        )
     return list(clips)
 
 

@@ -13,7 +13,6 @@ from extractors.errors import InputError
 from extractors.export.names import file_name, name_problems
 from extractors.export.publish import new_entries, refuse_existing
 from extractors.export.stored import StoredClips
-from extractors.files import write_text
 from extractors.types import Clip, Modality
 
 SUFFIX = ".npy"
@@ -50,7 +49,8 @@ class NpyExport:
         """All files, or none. Returns the folder."""
         self.check(stored.clips)
         with new_entries(self.path) as folder:
-            write_text(folder / DESCRIPTION, json.dumps(stored.describe(), ensure_ascii=False, indent=2) + "\n")
+            described = json.dumps(stored.describe(), ensure_ascii=False, indent=2) + "\n"
+            (folder / DESCRIPTION).write_text(described, encoding="utf-8")
             with (folder / SCORES).open("w", encoding="utf-8") as scores:
                 for row in stored:
                     np.save(folder / (file_name(row.clip.id) + SUFFIX), np.asarray(row.array, np.float32))

@@ -22,9 +22,14 @@ def refuse_existing(folder: Path, names: Iterable[str]) -> None:
     """Raise InputError with all of `names` that are in `folder` already, or where it cannot be a folder."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"export: {folder} is a file, not a folder", hint="Set export.path to a folder.")
-    there = set(os.listdir(folder)) if folder.is_dir() else set()
+    there = names_in(folder)
     if taken := [name for name in names if name in there]:
         raise InputError(f"export: {len(taken):,} of these files are in {folder} already", taken, HINT)
+
+
+def names_in(folder: Path) -> set[str]:
+    """What is in `folder`; nothing where there is none."""
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 @contextmanager
@@ -41,7 +46,9 @@ def new_entries(folder: Path) -> Iterator[Path]:
     ...     sorted(os.listdir(place)), os.listdir(Path(place) / "out")
     (['out'], ['a.txt'])
     """
-    aside = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:12]}"  # not mkdtemp: its folders are for their owner only
+    aside = (
+        folder.parent / f".{folder.name}-{uuid.uuid4().hex[:12]}"
+    )  # not mkdtemp: its folders are for their owner only
     try:
         aside.mkdir(parents=True)
         yield aside
@@ -70,7 +77,9 @@ def _publish(aside: Path, folder: Path) -> None:
         for target in moved:
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise InputError(f"export: {folder / entry.name} was made by another program meanwhile", hint=HINT) from None
+            raise InputError(
+                f"export: {folder / entry.name} was made by another program meanwhile", hint=HINT
+            ) from None
         raise
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ import soundfile
 
 from extractors.audio import SAMPLE_RATE, load_audio
 from extractors.errors import InputError
-from extractors.export.publish import new_entries, refuse_existing
+from extractors.export.publish import names_in, new_entries, refuse_existing
 from extractors.export.stored import StoredClip, StoredClips
-from extractors.files import write_text
 from extractors.types import Clip, Float32, Modality
 
 FOLDER = "outputs_%Y%m%d_%H%M%S"
@@ -53,7 +53,7 @@ class WebUIExport:
             raise InputError("export=webui: the WebUI has no place for text vectors", hint="Use export=parquet.")
         self.check(stored.clips)
         now = datetime.now()
-        names = free_names(set(os.listdir(self.path)) if self.path.is_dir() else set(), len(stored), now)
+        names = free_names(names_in(self.path), len(stored), now)
         described = stored.describe()
         with new_entries(self.path) as aside:
             for name, row in zip(names, stored, strict=True):
@@ -64,19 +64,20 @@ class WebUIExport:
                 soundfile.write(folder / AUDIO, pcm16(samples), SAMPLE_RATE, subtype="PCM_16")
                 np.save(folder / EMBEDDING, np.asarray(row.array, np.float32))
                 result = _result(row, described, now, len(samples) / SAMPLE_RATE)
-                write_text(folder / RESULT, json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+                text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
+                (folder / RESULT).write_text(text, encoding="utf-8")
         return self.path
 
 
-def free_names(taken: set[str], count: int, last: datetime) -> list[str]:
-    """`count` folder names that are not `taken`, in order, the last one at or before the second `last`.
+def free_names(taken: set[str], number: int, last: datetime) -> list[str]:
+    """`number` folder names that are not `taken`, in order, the last one at or before the second `last`.
 
     >>> free_names({"outputs_20240104_222959"}, 2, datetime(2024, 1, 4, 22, 30))
     ['outputs_20240104_222958', 'outputs_20240104_223000']
     """
     found: list[str] = []
-    seconds = (last - timedelta(seconds=back) for back in _whole_numbers())
-    while len(found) < count:
+    seconds = (last - timedelta(seconds=back) for back in count())
+    while len(found) < number:
         if (name := next(seconds).strftime(FOLDER)) not in taken:
             found.append(name)
     return found[::-1]
@@ -110,10 +111,3 @@ def _result(row: StoredClip, described: dict[str, Any], now: datetime, seconds: 
         "frames": None if row.frames is None else len(row.frames),
         **{name: described[name] for name in ("dim", "frame_rate", "model", "fingerprint")},
     }
-
-
-def _whole_numbers() -> Iterator[int]:
-    number = 0
-    while True:
-        yield number
-        number += 1

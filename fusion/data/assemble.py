@@ -35,11 +35,13 @@ def extract_frame(
     workers: int | None = None,
     run_dir: Path | None = None,
     progress: bool = True,
+    frames: bool = False,
 ) -> dict[Modality, tuple[dict[str, Any], ExtractionSummary]]:
     """Embed a manifest's rows into the store, one modality after the other; only what the store lacks is computed.
 
     An extractor is built when its turn comes, only if some row has its modality, and is let go afterwards: two large
-    models need not fit in memory together. Failed clips are listed in `run_dir/failures_<modality>.csv`.
+    models need not fit in memory together. Failed clips are listed in `run_dir/failures_<modality>.csv`. With `frames`,
+    the sequences are kept too; InputError where the speech encoder has none.
 
     Returns modality -> (the extractor's fingerprint and description, summary with the store keys).
     """
@@ -52,9 +54,19 @@ def extract_frame(
             log.warning("No row has %s: the %s encoder is not used.", COLUMN[modality], modality)
             continue
         extractor = build()
+        if frames and modality == "speech" and extractor.frame_rate is None:
+            hint = "Use granularity=utterance, or speech=emotion2vec_plus_large."
+            raise InputError(f"{extractor.name} describes whole clips; it has no frames", hint=hint)
         failures = None if run_dir is None else run_dir / f"failures_{modality}.csv"
         summary = extract_to_store(
-            clips, extractor, store, max_failed=max_failed, workers=workers, failures_path=failures, progress=progress
+            clips,
+            extractor,
+            store,
+            max_failed=max_failed,
+            workers=workers,
+            failures_path=failures,
+            progress=progress,
+            frames=frames,
         )
         log.info("%s", summary)
         if summary.failed and failures is not None:

@@ -6,19 +6,20 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from extractors.errors import InputError
-from extractors.types import Extractor, Modality
+from extractors.types import Clip, Extractor, Modality
 from fusion.data.features import LabelNames, load_features
 from fusion.data.manifest import clips_of, read_manifest
 from fusion.data.table import FeatureTable
 
 if TYPE_CHECKING:
     from extractors.store import EmbeddingStore
+    from extractors.summary import ExtractionSummary
     from fusion.predictor import Prediction, Predictor
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,13 @@ class Source(Protocol):
     def predict(
         self, predictor: Predictor, *, store: Callable[[], EmbeddingStore], run_dir: Path
     ) -> list[Prediction]: ...
+
+
+class Extracted(NamedTuple):
+    """A manifest, and of each modality that it has the encoder's description and what became of its rows."""
+
+    frame: pd.DataFrame
+    done: dict[Modality, tuple[dict[str, Any], ExtractionSummary]]
 
 
 class ManifestSource:
@@ -123,12 +131,19 @@ class ManifestSource:
         run_dir: Path,
         max_failed: float = 0.05,
         workers: int | None = None,
-    ) -> None:
-        """Fill the store, and no more."""
+        frames: bool = False,
+        check: Callable[[Sequence[Clip]], object] | None = None,
+    ) -> Extracted:
+        """Fill the store, and no more. `frames`: with the sequences. `check` is called with the clips, before any work."""
         from fusion.data.assemble import extract_frame
 
         frame = self.read(workers=workers)
-        extract_frame(frame, extractors, store(), max_failed=max_failed, workers=workers, run_dir=run_dir)
+        if check is not None:
+            check(clips_of(frame))
+        done = extract_frame(
+            frame, extractors, store(), max_failed=max_failed, workers=workers, run_dir=run_dir, frames=frames
+        )
+        return Extracted(frame, done)
 
     def predict(self, predictor: Predictor, *, store: Callable[[], EmbeddingStore], run_dir: Path) -> list[Prediction]:
         """A prediction a row, in the manifest's order."""

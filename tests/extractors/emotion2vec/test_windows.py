@@ -24,14 +24,17 @@ def frames(samples: int) -> int:
     cut=st.sampled_from(CUTS),
     seed=st.integers(0, 99),
     quantum=st.sampled_from([0.0, 0.3, 10.0]),
+    edges=st.lists(st.integers(0, 400_000), max_size=12).map(lambda edges: sorted(edges)[: len(edges) // 2 * 2]),
 )
 def test_the_frames_of_the_windows_are_those_of_the_clip(
-    samples: int, limit: int, cut: str, seed: int, quantum: float
+    samples: int, limit: int, cut: str, seed: int, quantum: float, edges: list[int]
 ) -> None:
     wave = np.random.default_rng(seed).standard_normal(samples).astype(np.float32)
     if quantum:  # clips with many equally quiet places, or digital silence
         wave = (wave // quantum * quantum).astype(np.float32)
-    spans = cut_windows(wave, limit=limit, cut=cut)
+    edges = [min(edge, samples) for edge in edges]
+    speech = list(zip(edges[::2], edges[1::2], strict=True))  # any stretches at all, also none, empty and touching ones
+    spans = cut_windows(wave, limit=limit, cut=cut, find_speech=lambda _: speech)
     assert spans[0][0] == 0
     assert samples - spans[-1][1] < 320
     assert all(start % 320 == 0 and stop - start <= limit for start, stop in spans)
@@ -58,9 +61,24 @@ def test_a_clip_at_the_limit_is_one_window() -> None:
     wave = np.ones(480_000, np.float32)
     for cut in CUTS:
         assert cut_windows(wave, limit=480_000, cut=cut) == [(0, 480_000)]
-        assert len(cut_windows(np.ones(480_080, np.float32), limit=480_000, cut=cut)) == 2  # one frame more
+        longer = np.ones(480_080, np.float32)  # by one frame
+        assert len(cut_windows(longer, limit=480_000, cut=cut, find_speech=lambda _: [(0, 480_080)])) == 2
+
+
+def test_vad_cuts_in_the_middle_of_the_longest_pause_that_is_near() -> None:
+    """Wherever it is loud: music and noise are no speech. Speech all along leaves the quietest place."""
+    wave = np.random.default_rng(0).standard_normal(16_000 * 50).astype(np.float32)
+    wave[16_000 * 22 : 16_000 * 23] *= 0.01  # quiet, but within speech
+    second = 16_000
+    speech = [(0, 12 * second), (14 * second, 16 * second), (18 * second, 27 * second), (28 * second, 50 * second)]
+    spans = cut_windows(wave, limit=30 * second, cut="vad", find_speech=lambda _: speech)
+    assert [start for start, _ in spans] == [0, 17 * second]  # 12 to 14 s is too early, 27 to 28 s shorter than 16 to 18
+    spans = cut_windows(wave, limit=30 * second, cut="vad", find_speech=lambda _: [(0, 50 * second)])
+    assert spans[1][0] / second == pytest.approx(22.5, abs=0.5)
+    spans = cut_windows(wave, limit=30 * second, cut="vad", find_speech=lambda _: [])  # no speech at all
+    assert spans[1][0] / second == pytest.approx(22.5, abs=0.02)
 
 
 def test_an_unknown_cut_is_refused() -> None:
-    with pytest.raises(InputError, match="Known: quietest, fixed"):
-        cut_windows(np.ones(1_000, np.float32), limit=16_000, cut="vad")
+    with pytest.raises(InputError, match="Known: quietest, fixed, vad"):
+        cut_windows(np.ones(1_000, np.float32), limit=16_000, cut="loudest")

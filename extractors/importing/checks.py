@@ -1,0 +1,234 @@
+"""All that can be wrong with a folder of vectors, found before anything is stored."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from extractors.audio import load_audio
+from extractors.decode import open_source
+from extractors.errors import InputError
+from extractors.importing.arrays import ArrayError, check_array, read_embedding
+from extractors.importing.found import FoundVector, find_vectors
+from extractors.importing.matching import ClipNames, Match
+from extractors.importing.scores import Scores, scores_in
+from extractors.importing.vectors import PUBLISHED_DIMS, short_name
+from extractors.keys import embedding_key
+from extractors.store import EmbeddingStore
+from extractors.types import Clip, Extractor, Float32
+
+log = logging.getLogger(__name__)
+
+Unmatched = Literal["refuse", "skip"]
+
+TOLERANCE = 1e-3  # absolute and relative: two encodings of one content by one model are closer, two models never
+COMPARED_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A vector that is in order. `clip` is a position; `scores` have the order of labels that the store will use."""
+
+    vector: FoundVector
+    clip: int
+    scores: Scores | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to store, and how many vectors are of no clip."""
+
+    items: list[Item]
+    unmatched: int
+
+
+def check_folder(
+    folder: Path,
+    clips: Sequence[Clip],
+    extractor: Extractor,
+    store: EmbeddingStore,
+    *,
+    match: Match,
+    unmatched: Unmatched,
+    scores: bool,
+    recompute: int,
+    workers: int | None,
+    seen: Callable[[int], None] = lambda done: None,
+) -> Plan:
+    """What `import_folder` will store. Raises InputError with every problem:
+
+    a file that is no float array of the extractor's width, or not finite · a pickle · a vector of no clip, or of one of
+    several · a description that names another model · scores that are none, or of other classes · audio that cannot
+    be read · two files of one content with different numbers, or numbers other than those in the store
+    """
+    if unmatched not in get_args(Unmatched):
+        raise InputError(f"unmatched: expected refuse or skip, got {unmatched!r}")
+    found, problems = find_vectors(folder)
+    names = ClipNames(clips, match)
+    hints: list[str] = []
+    misshapen: list[ArrayError] = []
+    strangers = 0
+    items: list[Item] = []
+    for done, vector in enumerate(found):
+        where = str(vector.path.relative_to(folder))
+        try:
+            clip = names.find(vector)
+            if clip is None:
+                strangers += 1
+                if unmatched == "skip":
+                    continue
+                problems.append(f"{where}: no clip is called {' or '.join(map(repr, vector.names))}")
+                hints.append("unmatched=skip leaves vectors of no clip.")
+        except ValueError as error:
+            clip = None
+            problems.append(f"{where}: {error}")
+        try:
+            check_array(vector.path, extractor.dim)
+        except ArrayError as error:
+            misshapen.append(error)
+            problems.append(f"{where}: {error}")
+        own = None
+        try:
+            own = scores_in(vector.result) if scores else None
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            hints.append("scores=false leaves the scores.")
+        if clip is not None:
+            items.append(Item(vector, clip, own))
+        seen(done + 1)
+    problems += _other_models(items, extractor)
+    items, wrong = _with_one_order(items, _table_labels(store, extractor))
+    problems += wrong
+    if not items and not problems:
+        problems.append(f"none of its {len(found):,} vectors is of a clip of the manifest")
+    items = _with_keys(items, clips, extractor, problems, workers)
+    if not misshapen:  # else there are no numbers to compare
+        items = _one_for_each_key(items, clips, problems)
+        problems += _other_numbers(items, clips, store)
+        problems += _recomputed(items, clips, extractor, recompute)
+    if problems:
+        hints += _width_hint({error.width for error in misshapen})
+        summary = f"import: {folder}: {len(problems):,} problem{'s' * (len(problems) > 1)}; nothing was stored"
+        raise InputError(summary, problems, "\n".join(dict.fromkeys(hints)) or None)
+    return Plan(items, strangers)
+
+
+def _other_models(items: Sequence[Item], extractor: Extractor) -> list[str]:
+    """Where a description says which model it was, it must be the one named."""
+    expected = short_name(str(extractor.describe().get("model") or extractor.name))
+    said: defaultdict[str, int] = defaultdict(int)
+    for item in items:
+        model = item.vector.result.get("model")
+        if isinstance(model, str) and short_name(model).casefold() != expected.casefold():
+            said[short_name(model)] += 1
+    return [f"{count:,} vectors are said to be of {model}, not of {expected}" for model, count in said.items()]
+
+
+def _table_labels(store: EmbeddingStore, extractor: Extractor) -> tuple[str, ...] | None:
+    """The labels that rows of this extractor have in the store; None where there are no rows yet."""
+    table = next((t for t in store.tables() if t.fingerprint == extractor.fingerprint), None)
+    return None if table is None else table.labels
+
+
+def _with_one_order(items: list[Item], stored: tuple[str, ...] | None) -> tuple[list[Item], list[str]]:
+    """Scores in one order of labels: the store's, else that of the first. Problems where the classes are others."""
+    labels = next((item.scores.labels for item in items if item.scores), ()) if stored is None else stored
+    if stored == () and any(item.scores for item in items):
+        log.warning("The vectors in the store came without scores: scores are left out.")
+        return [replace(item, scores=None) for item in items], []
+    problems, ordered = [], []
+    for item in items:
+        if item.scores is None:
+            ordered.append(item)
+        elif set(item.scores.labels) == set(labels):
+            ordered.append(replace(item, scores=item.scores.ordered(labels)))
+        else:
+            got = f"{', '.join(item.scores.labels)}; expected {', '.join(labels)}"
+            problems.append(f"{item.vector.path.name}: scores of other classes: {got}")
+            ordered.append(replace(item, scores=None))
+    return ordered, problems
+
+
+def _with_keys(
+    items: list[Item], clips: Sequence[Clip], extractor: Extractor, problems: list[str], workers: int | None
+) -> list[Item]:
+    keyed = []
+    with open_source("speech", workers) as source:
+        contents = source.contents(clips[item.clip] for item in items)
+        for item, (clip, content) in zip(items, contents, strict=True):
+            if isinstance(content, str):
+                key = embedding_key(content, clip.start, clip.end, extractor.fingerprint)
+                keyed.append(replace(item, key=key))
+            else:
+                reason = getattr(content, "reason", None) or content
+                problems.append(f"clip {clip.id!r}: {clip.audio}: {reason}")
+    return keyed
+
+
+def _one_for_each_key(items: list[Item], clips: Sequence[Clip], problems: list[str]) -> list[Item]:
+    """Files of one content (copies under several names) must say the same; the first is kept."""
+    kept: dict[str, Item] = {}
+    for item in items:
+        first = kept.setdefault(item.key, item)
+        if first is not item and (gap := _gap(_vector(first), _vector(item))):
+            both = f"{first.vector.path.name} and {item.vector.path.name}"
+            same = f"clips {clips[first.clip].id!r} and {clips[item.clip].id!r} are the same audio"
+            problems.append(f"{both}: {same}, but the vectors differ by up to {gap:.3g}")
+    return list(kept.values())
+
+
+def _other_numbers(items: Sequence[Item], clips: Sequence[Clip], store: EmbeddingStore) -> list[str]:
+    """The store keeps what it has; so what it has must be what comes."""
+    there = [item for item, known in zip(items, store.has([item.key for item in items]), strict=True) if known]
+    problems = []
+    for first in range(0, len(there), COMPARED_AT_ONCE):
+        part = there[first : first + COMPARED_AT_ONCE]
+        for item, stored in zip(part, store.read_vectors([item.key for item in part]), strict=True):
+            if gap := _gap(stored, _vector(item)):
+                problems.append(
+                    f"{item.vector.path.name}: the store has another vector of clip {clips[item.clip].id!r}, different "
+                    f"by up to {gap:.3g}; origin=… keeps two imports apart"
+                )
+    return problems
+
+
+def _recomputed(items: Sequence[Item], clips: Sequence[Clip], extractor: Extractor, number: int) -> list[str]:
+    """Compute some of the clips here, spread over the folder, and compare."""
+    if not number or not items:
+        return []
+    places = sorted({round(place) for place in np.linspace(0, len(items) - 1, number)})
+    problems = []
+    for item in (items[place] for place in places):
+        clip = clips[item.clip]
+        assert clip.audio is not None  # it was matched
+        computed = extractor.extract([load_audio(clip.audio, clip.start, clip.end)])[0].vector
+        if gap := _gap(computed, _vector(item)):
+            problems.append(
+                f"{item.vector.path.name}: {extractor.name} gives another vector of clip {clip.id!r} here, different by up "
+                f"to {gap:.3g}: not the same weights and settings"
+            )
+    return problems
+
+
+def _vector(item: Item) -> Float32:
+    return read_embedding(item.vector.path).vector
+
+
+def _gap(one: Float32, other: Float32) -> float:
+    """The largest difference, 0 where it is within the tolerance."""
+    return 0.0 if np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE) else float(np.abs(one - other).max())
+
+
+def _width_hint(widths: set[int | None]) -> list[str]:
+    if len(widths) != 1 or None in widths:
+        return []
+    (width,) = widths
+    like = [model for model, dim in PUBLISHED_DIMS.items() if dim == width]
+    return [f"All of them have {width} values" + (f", as those of {' and '.join(like)} have." if like else ".")]
