@@ -26,6 +26,7 @@ from fusion.data.table import FeatureTable
 from fusion.heads.base import Head
 from fusion.model import FusionModel
 from fusion.quiet import quiet_lightning
+from fusion.threads import fitting_threads
 
 if TYPE_CHECKING:
     from fusion.data.splits import Fold
@@ -132,7 +133,9 @@ def fit_fold(
         )
         if ckpt_path is not None:
             check_checkpoint(Path(ckpt_path), classifier)
-        fitter.fit(classifier, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+        multiply_adds = batch_size * sum(parameter.numel() for parameter in model.parameters())
+        with fitting_threads(multiply_adds):
+            fitter.fit(classifier, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     if best.epoch < 0:
         raise InputError(
             f"training: none of {len(best.history)} epochs ended with a finite {best.monitor}, so none can be chosen",

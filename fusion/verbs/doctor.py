@@ -119,23 +119,31 @@ def _refuse(cfg: DictConfig) -> None:
         problems.append(f"clip: {cfg.clip}: no such file")
     if cfg.clip and not cfg.verify:
         problems.append("clip: only verify=true listens to it")
-    if cfg.verify is True:
-        from extractors.emotion2vec.extractor import Emotion2vecExtractor
-
-        if "speech" not in cfg.modalities or not issubclass(get_class(cfg.speech._target_), Emotion2vecExtractor):
-            problems.append("verify: only an Emotion2Vec+ as the speech model can be compared with FunASR")
+    if cfg.download is True and cfg.offline:
+        problems.append("download: offline=true forbids it")
+    if cfg.verify is True and not ("speech" in cfg.modalities and _is_emotion2vec(cfg.speech)):
+        problems.append("verify: only an Emotion2Vec+ as the speech model can be compared with FunASR")
     if problems:
         raise InputError("doctor cannot be run like this", problems)
 
 
+def _is_emotion2vec(settings: DictConfig) -> bool:
+    try:
+        from extractors.emotion2vec.extractor import Emotion2vecExtractor
+
+        return issubclass(get_class(settings._target_), Emotion2vecExtractor)
+    except ImportError:  # the check of the model says so, in the table
+        return True
+
+
 def _built(settings: DictConfig, **others: Any) -> Any:
-    """The component; what it refuses in its own words, not wrapped in Hydra's."""
+    """The component; where it fails, its own error rather than Hydra's around it."""
     try:
         return instantiate(settings, **others)
     except InstantiationException as error:
-        if isinstance(error.__cause__, EmofuseError):
-            raise error.__cause__ from None
-        raise
+        if error.__cause__ is None or isinstance(error.__cause__, TypeError):  # arguments that it does not have
+            raise
+        raise error.__cause__ from None
 
 
 def _examine(check: Check) -> list[Finding]:
