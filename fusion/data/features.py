@@ -20,7 +20,7 @@ from extractors.types import MODALITIES, Modality
 from fusion.data.labels import encode_labels, label_problems
 from fusion.data.manifest_checks import PARTS
 from fusion.data.problems import Numbering, Problems
-from fusion.data.raw import row_numbers
+from fusion.data.raw_table import row_numbers
 from fusion.data.table import FeatureTable
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from extractors.types import Clip
 from fusion.data.columns import HINT, choose_columns
 from fusion.data.manifest_checks import check_rows, tidy
 from fusion.data.problems import UNUSABLE_AUDIO, Numbering, Problems
-from fusion.data.raw import RawTable, line_numbers, read_raw
+from fusion.data.raw import line_numbers, read_raw
+from fusion.data.raw_table import RawTable
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pyarrow import csv as arrow_csv
 
 from extractors.errors import InputError
 from fusion.data.problems import Positions
-from fusion.data.raw import RawTable, row_numbers, text_frame, unique_names
+from fusion.data.raw_table import RawTable, row_numbers, text_frame, unique_names
 
 UNDECODED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is no UTF-8
 OPEN_QUOTE = 'a quote (") is opened here and never closed'

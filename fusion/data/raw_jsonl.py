@@ -13,8 +13,8 @@ from pyarrow import json as arrow_json
 
 from extractors.errors import InputError
 from fusion.data.problems import Positions
-from fusion.data.raw import RawTable, row_numbers, text_frame
 from fusion.data.raw_parquet import EXACT_WHOLE, frame_of
+from fusion.data.raw_table import RawTable, row_numbers, text_frame
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

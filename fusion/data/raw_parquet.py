@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from extractors.errors import InputError
-from fusion.data.raw import RawTable, row_numbers, unique_names
+from fusion.data.raw_table import RawTable, row_numbers, unique_names
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # pandas writes its row index as a column of this name
 EXACT_WHOLE = 2**53  # the whole numbers below it, a float holds exactly
