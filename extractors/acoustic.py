@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from extractors.audio import MIN_SAMPLES, RESAMPLER, SAMPLE_RATE
+from extractors.clips import ClipsError
 from extractors.conditioning import Conditioning, NoSpeechError, Treatment
 from extractors.descriptors import PITCH_WINDOW, WINDOW, describe_frames
 from extractors.errors import InputError
@@ -90,15 +91,15 @@ class AcousticExtractor:
     def extract(self, clips: Sequence[Float32], *, frames: bool = False) -> list[Embedding]:
         """One embedding per clip, in order; each clip is (samples,) float, mono, 16 kHz, at least 400 samples.
 
-        Every value is finite, also for silence. Raises `InputError` for arrays that are no such clips, or hold no speech
-        where silence is trimmed (all of them listed), and where `frames` are asked for.
+        Every value is finite, also for silence. Raises `ClipsError` (an `InputError`) for arrays that are no such
+        clips, or hold no speech where silence is trimmed, and `InputError` where `frames` are asked for.
         """
         if frames:
             hint = "Use a head that takes pooled vectors, or speech=emotion2vec_plus_large."
             raise InputError("acoustic features describe whole clips; there are no sequences", hint=hint)
         plans = [self._plan(clip) for clip in clips]
-        if problems := [f"clip {i}: {plan}" for i, plan in enumerate(plans) if isinstance(plan, str)]:
-            raise InputError("expected (samples,) float arrays, mono, 16 kHz", problems)
+        if reasons := {i: plan for i, plan in enumerate(plans) if isinstance(plan, str)}:
+            raise ClipsError(reasons, len(clips), hint="Pass (samples,) float arrays, mono, 16 kHz, of speech.")
         treatments = [plan for plan in plans if isinstance(plan, Treatment)]  # which all are
         return [self._embedding(clip, plan) for clip, plan in zip(clips, treatments, strict=True)]
 

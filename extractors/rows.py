@@ -129,8 +129,12 @@ def frames_of(row: pa.ListScalar) -> Float32:
     return vectors_of(row.values).astype(np.float32)
 
 
-def scores_of(column: pa.Array) -> Float32:
-    """Scores of equal length -> (rows, classes) float32. Raises KeyError where a row has none."""
-    if column.null_count:
+def scores_of(column: pa.Array, classes: int | None = None) -> Float32:
+    """Scores of equal length -> (rows, classes) float32. A row without is NaN, or where `classes` is None, KeyError."""
+    if not column.null_count:
+        return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    if classes is None:
         raise KeyError(f"{column.null_count:,} of {len(column):,} embeddings have no scores")
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    scores = np.full((len(column), classes), np.nan, np.float32)
+    scores[column.is_valid().to_numpy(zero_copy_only=False)] = scores_of(column.drop_null()).reshape(-1, classes)
+    return scores

@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
@@ -127,9 +127,10 @@ class EmbeddingStore:
         """(keys, dim) float32 in the order of `keys`, which may repeat. Raises KeyError where one is missing."""
         return self._read_column(keys, "vector", vectors_of)
 
-    def read_scores(self, keys: Sequence[str]) -> Float32:
-        """(keys, classes) float32, in the order of `keys` and of `tables()[…].labels`. KeyError where there are none."""
-        return self._read_column(keys, "scores", scores_of)
+    def read_scores(self, keys: Sequence[str], *, classes: int | None = None) -> Float32:
+        """(keys, classes) float32, in the order of `keys` and of `tables()[…].labels`. KeyError where there are none;
+        with their number `classes` given, rows of NaN instead."""
+        return self._read_column(keys, "scores", partial(scores_of, classes=classes))
 
     def read_frames(self, keys: Sequence[str]) -> Iterator[Float32]:
         """Each key's (frames, dim) float32, in the order of `keys`, a few at a time. KeyError where a key has none."""

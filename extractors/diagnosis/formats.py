@@ -86,7 +86,7 @@ def _summary(family: str, tried: list[tuple[AudioFormat, float | None, str]]) ->
     if problems:
         todo = f"libsndfile {soundfile.__libsndfile_version__} is in use: pip install --upgrade soundfile brings a newer one."
         return Finding(family, "fail", "\n".join(problems), todo, details)
-    names = [audio.name for audio, *_ in tried if audio.name]
-    largest = max(difference or 0.0 for _, difference, _ in tried)
-    said = f"largest difference {largest:.1g} of full scale" if largest else "not a bit differs"
-    return Finding(family, "ok", f"{', '.join(names)}: {said}".removeprefix(": "), details=details)
+    names = ", ".join(audio.name for audio, *_ in tried)
+    lost = max(difference or 0.0 for _, difference, _ in tried)
+    coded = f"within {lost:.2f} of full scale, which its coding loses"
+    return Finding(family, "ok", f"decodes as written ({names or coded})", details=details)

@@ -10,9 +10,12 @@ from typing import Protocol
 from extractors.diagnosis.finding import Finding, Status
 from extractors.emotion2vec.extractor import LICENCE
 from extractors.emotion2vec.hubs import hub_ids
-from extractors.emotion2vec.resolve import is_offline, resolve_model
+from extractors.emotion2vec.resolve import resolve_model
 from extractors.errors import InputError
+from extractors.offline import is_offline
 from extractors.text_models import resolve_text_model
+
+HUBS = ("ModelScope:", "Hugging Face:", "hub:")  # how the resolvers begin a line on a hub itself, asked or not
 
 
 class Located(Protocol):
@@ -32,7 +35,7 @@ class Wanted:
 
     resolve : its folder; given True it may reach for a hub. Raises InputError with a line for each place
     folder : whether the name is that of a folder, so that no hub can help
-    hubs : the name of each hub in those lines -> the model's id there
+    hubs : the name of each hub that may have it -> the model's id there
     away : how to come by the model without a network here
     licence : of what the hubs have, where it is not a usual one
     """
@@ -62,7 +65,7 @@ def wanted_text(model: str) -> Wanted:
     return Wanted(
         resolve=lambda reach: resolve_text_model(model, offline=not reach),
         folder=model.startswith((".", "~", "/")) or model.count("/") > 1 or Path(model).expanduser().is_dir(),
-        hubs={"hub": model if "/" in model else f"sentence-transformers/{model}"},
+        hubs={"Hugging Face": model if "/" in model else f"sentence-transformers/{model}"},
         away="Fetch it where there is a network and give text.model=FOLDER, or text=minilm, which comes as a package.",
     )
 
@@ -88,22 +91,24 @@ def locate(wanted: Wanted, *, offline: bool | None, download: bool, required: bo
 
 def _missing(wanted: Wanted, error: InputError, *, alone: bool, download: bool, required: bool) -> Finding:
     asked = download and not alone
-    hubs = tuple(f"{hub}:" for hub in wanted.hubs)
-    places = [place for place in error.problems if asked or not place.startswith(hubs)]  # else the hubs were not asked
+    places = [place for place in error.problems if asked or not place.startswith(HUBS)]
     details = {"places": places, "hubs": wanted.hubs, "offline": alone}
     if wanted.folder:
         broken = "\n".join(place for place in places if place.startswith("folder ")) or error.summary
         return Finding("model", "fail", broken, "Copy or fetch the whole folder again, or name another one.", details)
-    status: Status = "fail" if required or asked else "warn"
-    if asked:
-        return Finding("model", status, "\n".join(["could not be fetched", *places]), wanted.away, details)
-    ids = [f"{hub} {model}" if hub[0].isupper() else model for hub, model in wanted.hubs.items()]
+    status: Status = "fail" if required or download else "warn"
+    ids = [f"{hub} ({model})" for hub, model in wanted.hubs.items()]
+    # empty caches are no news; a half of a model in one, or what a hub said, is
     partly = [place for place in places if not place.endswith("does not exist") and "does not have" not in place]
+    if asked:
+        return Finding("model", "fail", "\n".join(["could not be fetched", *partly]), wanted.away, details)
     if alone:
-        found = [f"{ids[0]} is not on this machine, and this is offline", *partly]
+        found = [f"not on this machine, and offline it cannot come from {', else '.join(ids)}", *partly]
         return Finding("model", status, "\n".join(found), wanted.away, details)
     found = [f"not on this machine; it would come from {', else '.join(ids)}", *partly]
     if wanted.licence:
         found.append(f"licence: {wanted.licence}")
-    todo = "To fetch it now, repeat this with download=true." + ("" if required else " Else the first run that needs it does.")
+    todo = "To fetch it now, repeat this with download=true." + (
+        "" if required else " Else the first run that needs it does."
+    )
     return Finding("model", status, "\n".join(found), todo, details)

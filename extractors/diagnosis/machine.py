@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from rich.filesize import decimal
 
-from extractors.diagnosis.finding import Finding
+from extractors.diagnosis.finding import Finding, Status
 
 DISTRIBUTION = "emofuse"
 # the packages that decide numbers, or that people ask about first
@@ -38,34 +39,37 @@ def check_versions() -> list[Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     try:
         own = metadata.version(DISTRIBUTION)
-        lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return [Finding("Emofuse", "warn", f"not installed as a package; {python}", "Run: pip install -e .")]
-    versions: dict[str, str | None] = {}
-    problems = []
-    for requirement in map(Requirement, lines):
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            versions[requirement.name] = found = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            versions[requirement.name] = None
-            problems.append(f"{requirement}: not installed")
-            continue
-        if not requirement.specifier.contains(found, prereleases=True):
-            problems.append(f"{requirement}: {found} is installed")
-    known = [f"{name} {versions[name]}" for name in SHOWN if versions.get(name)]
-    found = [*problems, ", ".join(known)] if problems else [f"all {len(versions)} as required: " + ", ".join(known)]
+    versions = {requirement: _installed(requirement.name) for requirement in _required()}
+    amiss = [
+        (requirement, found)
+        for requirement, found in versions.items()
+        if found is None or not requirement.specifier.contains(found, prereleases=True)
+    ]
+    by_name = {requirement.name: found for requirement, found in versions.items()}
+    known = ", ".join(f"{name} {by_name[name]}" for name in SHOWN if by_name.get(name))
+    problems = [f"{requirement}: {found or 'not'} installed" for requirement, found in amiss]
+    todo = "Run: pip install " + " ".join(f"'{requirement}'" for requirement, _ in amiss) if amiss else ""
+    said = "\n".join([*problems, known]) if amiss else f"all {len(versions)} as required: {known}"
+    details = {"versions": by_name, "problems": problems}
     return [
         Finding("Emofuse", "ok", f"{own}, {python}", details={"version": own, "python": platform.python_version()}),
-        Finding(
-            "packages",
-            "fail" if problems else "ok",
-            "\n".join(found),
-            "Run: pip install " + " ".join(f"'{problem.rpartition(': ')[0]}'" for problem in problems) if problems else "",
-            {"versions": versions},
-        ),
+        Finding("packages", "fail" if amiss else "ok", said, todo, details),
     ]
+
+
+def _required() -> list[Requirement]:
+    """What Emofuse requires on this machine, extras apart."""
+    found = map(Requirement, metadata.requires(DISTRIBUTION) or [])
+    return [one for one in found if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_processor() -> list[Finding]:
@@ -89,9 +93,11 @@ def check_cuda() -> list[Finding]:
 
     build = f"torch {torch.__version__}"
     if not torch.cuda.is_available():
-        details = {"available": False, "torch_cuda": torch.version.cuda}
+        details: dict[str, Any] = {"available": False, "torch_cuda": torch.version.cuda}
         if not _has_nvidia():
-            return [Finding("CUDA", "ok", "no GPU here; everything runs on the processor, only slower", details=details)]
+            return [
+                Finding("CUDA", "ok", "no GPU here; everything runs on the processor, only slower", details=details)
+            ]
         if torch.version.cuda is None:
             todo = "Install torch's CUDA build, as its own site says for your system."
             return [Finding("CUDA", "warn", f"an NVIDIA GPU is here, but {build} cannot use one", todo, details)]
@@ -103,7 +109,7 @@ def check_cuda() -> list[Finding]:
         major, minor = torch.cuda.get_device_capability(number)
         free, total = torch.cuda.mem_get_info(number)
         todo = "Another program holds its memory: `nvidia-smi` shows which." if free < LITTLE_GPU_MEMORY else ""
-        found = f"{name}, {decimal(free)} of {decimal(total)} memory free; CUDA {torch.version.cuda}, capability {major}.{minor}"
+        found = f"{name}, {decimal(free)} of {decimal(total)} memory free; CUDA {torch.version.cuda}, sm_{major}{minor}"
         details = {"name": name, "free": free, "total": total, "capability": [major, minor], "cuda": torch.version.cuda}
         findings.append(Finding(f"CUDA, GPU {number}", "warn" if todo else "ok", found, todo, details))
     return findings
@@ -128,7 +134,7 @@ def check_disk(places: Mapping[str, Path]) -> list[Finding]:
         usage = shutil.disk_usage(folders[device])
         found = f"{decimal(usage.free)} of {decimal(usage.total)} free for {', '.join(names)}"
         todo = "Make room: the large speech model alone takes 2 GB." if usage.free < LITTLE_DISK else ""
-        status = "fail" if usage.free < NO_DISK else "warn" if todo else "ok"
+        status: Status = "fail" if usage.free < NO_DISK else "warn" if todo else "ok"
         details = {"free": usage.free, "total": usage.total, "for": names}
         findings.append(Finding("free disk", status, found, todo, details))
     return findings

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.filesize import decimal
 
+from extractors.conditioning import NO_SPEECH
 from extractors.diagnosis.finding import Finding, from_error
 from extractors.diagnosis.locate import locate, wanted_speech, wanted_text
 from extractors.diagnosis.tensors import count_text_tensors
@@ -45,10 +46,10 @@ def check_model(
     try:
         extractor = build(**settings)
     except EmofuseError as error:
-        return [*findings, from_error("weights", error)], None
+        return [*findings, from_error("loading", error)], None
     findings += describe(extractor)
     findings.append(try_extractor(extractor))
-    return findings, extractor if findings[-1].status == "ok" else None
+    return findings, None if findings[-1].status == "fail" else extractor
 
 
 def describe(extractor: Extractor) -> list[Finding]:
@@ -81,6 +82,8 @@ def try_extractor(extractor: Extractor) -> Finding:
     try:
         [embedding] = extractor.extract([clip])
     except EmofuseError as error:
+        if NO_SPEECH in str(error):  # and so it should be: a synthetic voice is none
+            return Finding("try-out", "skip", "not tried: trim_silence leaves nothing of a synthetic voice")
         return from_error("try-out", error)
     seconds = time.perf_counter() - started
     vector, scores = embedding.vector, embedding.scores

@@ -35,12 +35,18 @@ def check_store(open_store: Callable[[], EmbeddingStore]) -> list[Finding]:
     if not store.path.exists():
         details = {"path": str(store.path), "exists": False, "writable": refused is None}
         if refused:
-            return [Finding("folder", "fail", f"{store.path} cannot be made: {refused}", "Set store.path=FOLDER.", details)]
-        return [Finding("folder", "ok", f"{store.path} does not exist yet; the first extraction makes it", details=details)]
+            return [
+                Finding("folder", "fail", f"{store.path} cannot be made: {refused}", "Set store.path=FOLDER.", details)
+            ]
+        return [
+            Finding("folder", "ok", f"{store.path} does not exist yet; the first extraction makes it", details=details)
+        ]
     size = sum(_size(path) for path in store.path.rglob("*"))
     rows = sum(table.rows or 0 for table in tables)
     found = f"{store.path}: {rows:,} embeddings, {decimal(size)}, " + ("read only" if refused else "writable")
-    todo = f"It cannot be written ({refused}): mend that, or set store.path=FOLDER, before you extract." if refused else ""
+    todo = (
+        f"It cannot be written ({refused}): mend that, or set store.path=FOLDER, before you extract." if refused else ""
+    )
     details = {"path": str(store.path), "exists": True, "writable": refused is None, "bytes": size, "rows": rows}
     findings = [Finding("folder", "warn" if refused else "ok", found, todo, details)]
     for table in tables:

@@ -10,7 +10,15 @@ from extractors.audio import SAMPLE_RATE, load_audio
 from extractors.diagnosis.finding import Finding, from_error
 from extractors.diagnosis.voice import voice_like
 from extractors.emotion2vec.extractor import Emotion2vecExtractor
-from extractors.emotion2vec.published import FACTOR, NAME, SAMPLE, SURE, TOLERANCE, compare_with_published, unlike_published
+from extractors.emotion2vec.published import (
+    FACTOR,
+    NAME,
+    SAMPLE,
+    SURE,
+    TOLERANCE,
+    compare_with_published,
+    unlike_published,
+)
 from extractors.emotion2vec.verify import LEAST_COSINE, compare_with_funasr
 from extractors.emotion2vec.verify import TOLERANCE as EXACT
 from extractors.errors import EmofuseError
@@ -18,7 +26,7 @@ from extractors.types import Float32
 
 VOICE_SECONDS = 3.0
 DIFFERENT = (
-    "Do not trust this model's numbers here. Fetch the model again; if that changes nothing, report it with doctor.json."
+    "Do not trust this model's numbers here. Fetch it again; if that changes nothing, report this with doctor.json."
 )
 
 
@@ -31,10 +39,10 @@ def verify(extractor: Emotion2vecExtractor, clip: Path | None = None) -> list[Fi
         return [from_error("comparison", error)]
     findings = [Finding("clip", "ok", name, details={"clip": name, "seconds": len(wave) / SAMPLE_RATE})]
     exact = extractor.precision == "float32"
-    limit = f"at most {EXACT:g}" if exact else f"{extractor.precision} rounds: cosine at least {LEAST_COSINE:g}"
+    limit = f"at most {EXACT:.0e} allowed" if exact else f"{extractor.precision}: cosine of {LEAST_COSINE:g} or more"
     for difference in comparison.differences:
         fits = difference.within(extractor.precision)
-        found = f"largest difference {difference.largest:.1e}, cosine {difference.cosine:.7f}"
+        found = f"largest difference {difference.largest:.1e} ({limit}), cosine {difference.cosine:.7f}"
         details: dict[str, Any] = {
             "largest": _json(difference.largest),
             "cosine": _json(difference.cosine),
@@ -43,11 +51,12 @@ def verify(extractor: Emotion2vecExtractor, clip: Path | None = None) -> list[Fi
         }
         if difference.what == "scores":
             same = comparison.ours == comparison.theirs
-            found += f"; both say {comparison.ours}" if same else f"; FunASR says {comparison.theirs}, Emofuse {comparison.ours}"
+            both, apart = f"both say {comparison.ours}", f"FunASR says {comparison.theirs}, Emofuse {comparison.ours}"
+            found += f"; {both if same else apart}"
             details |= {"argmax": comparison.ours, "argmax_funasr": comparison.theirs}
             fits = fits and (same or not exact)
-        status = "ok" if fits else "fail"
-        findings.append(Finding(difference.what, status, f"{found} ({limit})", "" if fits else DIFFERENT, details))
+        todo = "" if fits else DIFFERENT
+        findings.append(Finding(difference.what, "ok" if fits else "fail", found, todo, details))
     return [*findings, check_published(extractor)]
 
 
@@ -55,7 +64,8 @@ def check_published(extractor: Emotion2vecExtractor) -> Finding:
     """The scores of the model's own example beside those others have published; skipped where the model is another one."""
     check = "published"
     if why := unlike_published(extractor):
-        return Finding(check, "skip", f"not the published {NAME}: {why}", details={"why": why})
+        found = f"not compared: these are not the published weights of {NAME} ({why})"
+        return Finding(check, "skip", found, details={"why": why})
     try:
         [embedding] = extractor.extract([extractor.folder.path / SAMPLE])
     except EmofuseError as error:
@@ -69,8 +79,8 @@ def check_published(extractor: Emotion2vecExtractor) -> Finding:
         "tolerance": TOLERANCE,
         "scores": embedding.scores.tolist(),
     }
-    found = f"{SAMPLE}: largest difference {difference.largest:.1e} (at most {TOLERANCE:g}), "
-    found += f"angry {difference.angry:.4f} (at least {SURE:g})"
+    found = f"scores of {SAMPLE}: largest difference {difference.largest:.1e} (at most {TOLERANCE:.0e} allowed), "
+    found += f"angry {difference.angry:.4f} ({SURE:g} or more)"
     if difference.within:
         if difference.factor <= FACTOR or extractor.precision != "float32":
             return Finding(check, "ok", found, details=details)
@@ -79,7 +89,7 @@ def check_published(extractor: Emotion2vecExtractor) -> Finding:
     if extractor.name == NAME:
         todo = f"These are not the published weights of {NAME}, whatever the name says. Fetch the model again."
         return Finding(check, "fail", found, todo, details)
-    return Finding(check, "skip", f"other weights than the published ones, random or tuned; {found}", details=details)
+    return Finding(check, "skip", f"other weights than those of {NAME}, random or tuned; {found}", details=details)
 
 
 def _clip(extractor: Emotion2vecExtractor, clip: Path | None) -> tuple[str, Float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from extractors.emotion2vec.budget import automatic_budget
+from extractors.emotion2vec.exact import full_float32
 from extractors.emotion2vec.network import PackedNetwork, unsupported
 from extractors.emotion2vec.packing import FIELD, Layout, count_frames, plan_packs
 from extractors.emotion2vec.waves import pack_waves
@@ -68,20 +68,23 @@ class PackedEncoder:
         """Transformer blocks; `layers` counts them from 0, or from the end with -1."""
         return len(self.network.blocks)
 
-    def encode(self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None) -> list[Tensor]:
+    def encode(self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None, pool: bool = False) -> list[Tensor]:
         """Frames of each wave, in the order given.
 
         waves : each (samples,) float32, mono, 16 kHz, at least 400 samples
         layers : blocks whose outputs are wanted instead of the last one's: 0 … num_layers - 1, or -1 … from the end
+        pool : the mean over a wave's frames, (dim,) or (len(layers), dim), instead of them; far less to copy from a GPU
 
         Returns float32 on the CPU: (frames, dim) for each wave, or (len(layers), frames, dim) where `layers` are given.
         There is one frame every 20 ms: frames = (samples - 400) // 320 + 1.
         Raises InputError for waves of another kind or shorter, and for layers that do not exist.
         """
-        found = dict(self.stream(waves, layers=layers))
+        found = dict(self.stream(waves, layers=layers, pool=pool))
         return [found[index] for index in range(len(waves))]
 
-    def stream(self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None) -> Iterator[tuple[int, Tensor]]:
+    def stream(
+        self, waves: Sequence[Wave], *, layers: Sequence[int] | None = None, pool: bool = False
+    ) -> Iterator[tuple[int, Tensor]]:
         """(index, frames) as `encode` has them, as packs get done: about from the longest wave to the shortest."""
         _check_waves(waves)
         numbers = self._numbers(layers)
@@ -92,26 +95,32 @@ class PackedEncoder:
             plan = plan_packs([counts[index] for index in left], slots=self.network.slots, max_tokens=self.max_tokens)
             done: set[int] = set()
             for pack in ([left[place] for place in places] for places in plan):
-                started = self._start(waves, pack, counts, numbers)
+                started = self._start(waves, pack, counts, numbers, pool=pool)
                 if started is None:
                     break  # the budget has shrunk: plan what is left anew
                 if pending is not None:
-                    yield from pending.results(squeeze=layers is None)
+                    yield from pending.results(layers=layers is not None, pool=pool)
                 pending = started
                 done.update(pack)
             left = [index for index in left if index not in done]
         if pending is not None:
-            yield from pending.results(squeeze=layers is None)
+            yield from pending.results(layers=layers is not None, pool=pool)
 
-    def _start(self, waves: Sequence[Wave], pack: list[int], counts: list[int], numbers: list[int]) -> _Pending | None:
+    def _start(
+        self, waves: Sequence[Wave], pack: list[int], counts: list[int], numbers: list[int], *, pool: bool
+    ) -> _Pending | None:
         """Runs a pack (on CUDA: sets it going). None where memory ran out and a smaller budget may help."""
         layout = Layout(tuple(counts[index] for index in pack), self.network.slots, self.network.extra)
         try:
-            with torch.inference_mode(), _exact_products(self.device, self.precision):
+            with torch.inference_mode(), full_float32():
                 wave = pack_waves([waves[index] for index in pack], layout, self.device, normalize=self._normalize)
                 kept = self.network(wave, layout, numbers)
                 frames = kept[:, layout.frame_places.to(self.device)].float()
-                return _Pending(pack, layout, *_to_host(frames))
+                sizes = list(layout.frames)
+                if pool:
+                    frames = torch.stack([part.mean(dim=1) for part in frames.split(sizes, dim=1)], dim=1)
+                    sizes = [1] * len(pack)
+                return _Pending(pack, sizes, *_to_host(frames))
         except torch.OutOfMemoryError:
             if len(pack) == 1:
                 log.error("%d tokens of one utterance alone exceed the memory of %s", layout.tokens, self.device)
@@ -136,17 +145,17 @@ class _Pending(NamedTuple):
     """A pack whose frames are on their way to the CPU."""
 
     pack: list[int]
-    layout: Layout
-    frames: Tensor  # (layers, frames of all utterances, dim) float32
+    sizes: list[int]  # frames of each utterance
+    frames: Tensor  # (layers, sum(sizes), dim) float32
     ready: torch.cuda.Event | None
 
-    def results(self, *, squeeze: bool) -> Iterator[tuple[int, Tensor]]:
+    def results(self, *, layers: bool, pool: bool) -> Iterator[tuple[int, Tensor]]:
         if self.ready is not None:
             self.ready.synchronize()
-        # copies: a view would keep the whole pack alive, and could not take part in autograd
-        parts = self.frames.split(list(self.layout.frames), dim=1)
-        for index, part in zip(self.pack, parts, strict=True):
-            yield index, (part[0] if squeeze else part).clone()
+        for index, part in zip(self.pack, self.frames.split(self.sizes, dim=1), strict=True):
+            part = part[:, 0] if pool else part
+            # a copy: a view would keep the whole pack alive, and an inference tensor could not take part in autograd
+            yield index, (part if layers else part[0]).clone()
 
 
 def _to_host(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
@@ -158,13 +167,6 @@ def _to_host(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     ready = torch.cuda.Event()
     ready.record(torch.cuda.current_stream(frames.device))
     return host, ready
-
-
-def _exact_products(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[Any]:
-    """cuDNN rounds float32 convolutions to TF32 unless told otherwise."""
-    if device.type == "cuda" and precision == "float32":
-        return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    return contextlib.nullcontext()
 
 
 def _check_settings(module: nn.Module, device: torch.device, precision: str, max_tokens: int | str) -> None:

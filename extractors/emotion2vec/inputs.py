@@ -7,31 +7,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from extractors.audio import MIN_SAMPLES, SAMPLE_RATE, AudioError, load_audio
+from extractors.clips import ClipsError
 from extractors.conditioning import Conditioning, NoSpeechError, Treatment
 from extractors.errors import InputError
 from extractors.types import Float32
 
+__all__ = ["ClipsError", "Ready", "as_list", "check_wave", "read_clips"]
+
 WORKERS = 4  # threads that decode and condition; libsndfile, soxr and torch release the GIL
 AHEAD = 16  # clips made ready before the encoder asks for them …
 AHEAD_SAMPLES = 600 * SAMPLE_RATE  # … as long as they are no longer than 10 minutes together, or but one
-
-
-class ClipsError(InputError):
-    """Some clips of a call cannot be used; nothing of it was returned. `reasons` maps their positions to why."""
-
-    def __init__(self, reasons: dict[int, str], total: int) -> None:
-        self.reasons = reasons
-        super().__init__(
-            f"{len(reasons)} of {total} clips cannot be used",
-            [f"clip {index}: {reason}" for index, reason in sorted(reasons.items())],
-            "Pass (samples,) float32 arrays, mono, 16 kHz, within [-1, 1], or paths of audio files.",
-        )
 
 
 class Ready(NamedTuple):
@@ -91,50 +81,51 @@ def read_clips(clips: Sequence[Any], conditioning: Conditioning) -> Iterator[Rea
     """
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="clips") as pool:  # starts threads on demand
         arrays = [index for index, clip in enumerate(clips) if not _is_path(clip)]
-        plans = dict(zip(arrays, pool.map(lambda index: _plan(clips[index], conditioning), arrays), strict=True))
-        reasons = {index: plan for index, plan in plans.items() if isinstance(plan, str)}
+        run = pool.map if conditioning.settings() else map  # with nothing to do, a thread costs more than it gives
+        found = run(lambda index: _planned(clips[index], conditioning), arrays)
+        plans = {index: (clips[index], plan) for index, plan in zip(arrays, found, strict=True)}
+        reasons = {index: plan for index, (_, plan) in plans.items() if isinstance(plan, str)}
         if reasons and len(arrays) == len(clips):
             raise ClipsError(reasons, len(clips))
-        waiting: deque[tuple[int, Future[tuple[Float32, int] | str]]] = deque()
-        todo = iter(enumerate(clips))
+        waiting: deque[tuple[int, _Planned | Future[_Planned]]] = deque()
+        todo = iter(range(len(clips)))
         longest, most = 1, 2
         while True:
-            for index, clip in islice(todo, max(0, most - len(waiting))):
-                waiting.append((index, pool.submit(_ready, clip, plans.get(index), conditioning)))
+            for index in islice(todo, max(0, most - len(waiting))):
+                waiting.append((index, plans.get(index) or pool.submit(_decoded, clips[index], conditioning)))
             if not waiting:
                 break
-            index, future = waiting.popleft()
-            found = future.result()
-            if isinstance(found, str):
-                reasons[index] = found
+            index, planned = waiting.popleft()
+            wave, plan = planned.result() if isinstance(planned, Future) else planned
+            if isinstance(plan, str):
+                reasons[index] = plan
                 continue
-            longest = max(len(found[0]), longest * 99 // 100)
+            longest = max(len(wave), longest * 99 // 100)
             most = max(1, min(most + 1, AHEAD, AHEAD_SAMPLES // longest))
             if not reasons:
-                yield Ready(index, *found)
+                yield Ready(index, plan.apply(wave), plan.start)
     if reasons:
         raise ClipsError(reasons, len(clips))
 
 
-def _plan(clip: Any, conditioning: Conditioning) -> Treatment | str:
-    """What to do to an array, or why it cannot be used."""
-    if problem := check_wave(clip):
+_Planned = tuple[Any, Treatment | str]  # a wave and what to do to it, or why it cannot be used
+
+
+def _planned(wave: Any, conditioning: Conditioning) -> Treatment | str:
+    if problem := check_wave(wave):
         return problem
     try:
-        return conditioning.plan(clip)
+        return conditioning.plan(wave)
     except NoSpeechError as error:
         return error.reason
 
 
-def _ready(clip: Any, plan: Treatment | str | None, conditioning: Conditioning) -> tuple[Float32, int] | str:
-    """(wave, samples taken off its beginning) of an array with its plan, or of a file; or why it cannot be used."""
+def _decoded(path: str | os.PathLike[str], conditioning: Conditioning) -> _Planned:
     try:
-        wave = clip if plan is not None else load_audio(Path(clip))
-        if plan is None:
-            plan = conditioning.plan(wave)
+        wave = load_audio(path)
+        return wave, conditioning.plan(wave)
     except (AudioError, NoSpeechError) as error:
-        return f"{clip}: {error.reason}"
-    return plan if isinstance(plan, str) else (plan.apply(wave), plan.start)
+        return None, f"{path}: {error.reason}"
 
 
 def _is_path(clip: Any) -> bool:

@@ -14,7 +14,9 @@ from extractors.emotion2vec.linear import Target, has_onednn
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
 from extractors.emotion2vec.quantize import LOW, has_int8
 
-ROWS = 512
+# tokens that pass together through what looks at one token at a time
+CPU_ROWS = 512  # what lies between two products then stays in the cache
+CUDA_ROWS = 16_384  # bounds the hidden values of the MLP
 
 
 class Block(nn.Module):
@@ -23,7 +25,7 @@ class Block(nn.Module):
     def __init__(self, block: Any, target: Target) -> None:
         super().__init__()
         self.heads: int = block.attn.num_heads
-        self.rows = ROWS
+        self.rows = CPU_ROWS if target.device.type == "cpu" else CUDA_ROWS
         self.qkv = target.linear(block.attn.qkv.weight, block.attn.qkv.bias)
         self.proj = target.linear(block.attn.proj.weight, block.attn.proj.bias)
         self.norm1, self.norm2 = target.norm(block.norm1), target.norm(block.norm2)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAME = "emotion2vec_plus_large"
 SAMPLE = Path("example", "test.wav")  # in the model's folder
 LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "other", "sad", "surprised", "unknown")
-SIZES = {"dim": 1024, "heads": 16, "blocks": 12}  # 12: 4 in the prenet and 8 after it
+SIZES = {"dimensions": 1024, "heads": 16, "blocks": 12}  # 12: 4 in the prenet and 8 after it
 
 # What FunASR's `AutoModel.generate(f"{model_path}/example/test.wav", granularity="utterance")` printed for the model
 # iic/emotion2vec_plus_large on two machines. Both outputs stand as comments in public scripts: the first in a copy of
@@ -74,14 +74,14 @@ class PublishedDifference:
 def unlike_published(extractor: Emotion2vecExtractor) -> str | None:
     """Why the model cannot be the published large one, from all that shows before it is run; or None."""
     encoder = extractor.encoder
-    sizes = {"dim": encoder.dim, "heads": encoder.network.blocks[0].heads, "blocks": encoder.num_layers}
+    sizes = {"dimensions": encoder.dim, "heads": encoder.network.blocks[0].heads, "blocks": encoder.num_layers}
     for name, expected in SIZES.items():
         if sizes[name] != expected:
-            return f"it has {name} {sizes[name]}, and {NAME} has {expected}"
+            return f"{sizes[name]} {name}, not {expected}"
     if extractor.labels != LABELS:
-        return f"its classes are {', '.join(extractor.labels) or 'none'}"
+        return f"other classes: {', '.join(extractor.labels) or 'none'}"
     if not (extractor.folder.path / SAMPLE).is_file():
-        return f"its folder holds no {SAMPLE}"
+        return f"no {SAMPLE} in its folder"
     return None
 
 

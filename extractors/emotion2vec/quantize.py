@@ -43,12 +43,16 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
         levels, steps = quantize_rows(x, self.zero_point)
-        y = torch.ops.onednn.qlinear_pointwise(
+        y = self.product(levels)
+        y = y.mul_(steps) if self.bias is None else torch.addcmul(self.bias, y, steps, out=y)
+        return torch.ops.aten.gelu_(y) if gelu else y
+
+    def product(self, levels: Tensor) -> Tensor:
+        """(levels - zero_point) @ dequantised weight.T: levels (rows, in) uint8 -> (rows, out) float32."""
+        return torch.ops.onednn.qlinear_pointwise(
             *(levels, 1.0, self.zero_point, self.weight, self.scales, self.weight_zeros, None),
             *(1.0, 0, torch.float32, "none", [], ""),  # output scale and zero point, unused in float32; no epilogue
         )
-        y = y.mul_(steps) if self.bias is None else torch.addcmul(self.bias, y, steps, out=y)
-        return torch.ops.aten.gelu_(y) if gelu else y
 
 
 def quantize_rows(x: Tensor, zero_point: int) -> tuple[Tensor, Tensor]:

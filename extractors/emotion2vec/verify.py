@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
+from extractors.audio import SAMPLE_RATE
 from extractors.emotion2vec.quiet import undisturbed
 from extractors.errors import EmofuseError
 from extractors.types import Float32
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NEUTRAL: dict[str, Any] = {"layer": None, "loudness": None, "trim_silence": False}  # FunASR has none of these
 TOLERANCE = 1e-4  # of any value, in float32
 LEAST_COSINE = 0.99  # of faster precisions, which round; the lowest of int8 on random weights is 0.998
 
@@ -58,9 +62,12 @@ def compare_with_funasr(extractor: Emotion2vecExtractor, wave: Float32) -> Compa
 
     FunASR loads the extractor's own folder and computes on the processor in float32: on GPUs its convolutions would be
     rounded. It gets the clip decoded, so that its choice of a resampler does not count.
-    Raises EmofuseError where FunASR cannot run the model or answers in another shape.
+    Raises EmofuseError where FunASR cannot run the model or answers in another shape, ValueError for a longer clip and
+    for an extractor whose settings are not `NEUTRAL`.
     """
-    limit = round(extractor.window_seconds * 16_000)
+    if extractor.layer is not None or extractor.conditioning.settings():
+        raise ValueError(f"expected an extractor with {NEUTRAL}, which FunASR can equal")
+    limit = round(extractor.window_seconds * SAMPLE_RATE)
     if len(wave) > limit:
         raise ValueError(f"expected at most {limit} samples, which are not cut in windows, got {len(wave)}")
     theirs = _funasr(extractor, wave)
@@ -92,7 +99,7 @@ def _funasr(extractor: Emotion2vecExtractor, wave: Float32) -> _Answer:
     """What FunASR says. The folder has been loaded by our own loader before, which lets no code and no pickle in."""
     threads = torch.get_num_threads()
     try:
-        with undisturbed():
+        with undisturbed(), _unheard():
             from funasr import AutoModel
 
             model: Any = AutoModel(
@@ -111,6 +118,17 @@ def _funasr(extractor: Emotion2vecExtractor, wave: Float32) -> _Answer:
         reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
         raise EmofuseError(f"FunASR itself cannot run this model: {reason}") from error
     return _Answer(utterance["feats"], frame["feats"], utterance["scores"], list(utterance["labels"]))
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """FunASR tells the root logger of every tensor that it loads, whatever `log_level` says; errors still pass."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _difference(what: Literal["vector", "frames", "scores"], ours: Any, theirs: Any) -> Difference:

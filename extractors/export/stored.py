@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from extractors.errors import InputError
 from extractors.rows import StoredExtractor
 from extractors.store import EmbeddingStore
@@ -98,14 +100,11 @@ class StoredClips:
         }
 
     def _scores(self, keys: list[str]) -> list[Float32 | None]:
-        """Imported vectors may have come with scores, or without, in runs: so a block that lacks some is halved."""
+        """None where a clip has none: imported vectors may have come with scores, and without."""
         if not self.labels:
             return [None] * len(keys)
-        try:
-            return list(self._store.read_scores(keys))
-        except KeyError:
-            half = len(keys) // 2
-            return [None] if not half else self._scores(keys[:half]) + self._scores(keys[half:])
+        scores = self._store.read_scores(keys, classes=len(self.labels))
+        return [None if np.isnan(row).any() else row for row in scores]
 
 
 class Exporter(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -35,7 +35,8 @@ class WebUIExport:
                      `labels`, `seconds`, `start`, `end`, `frames`, `dim`, `frame_rate`, `model`, `fingerprint`. Of a
                      model that does not classify, emotion and confidence are null and scores empty.
     embedding.npy  : (dim,) float32, or (frames, dim) at frame granularity
-    processed_audio.wav : what the encoder heard, 16 kHz mono, rounded to 16 bit; exact where the source was 16 kHz PCM16
+    processed_audio.wav : what the encoder heard, 16 kHz mono, with the gain and without the silence that it was told to
+                     change; rounded to 16 bit, exact where the source was 16 kHz PCM16 and nothing was changed
     """
 
     modality: Modality = "speech"
@@ -55,10 +56,11 @@ class WebUIExport:
         now = datetime.now()
         names = free_names(names_in(self.path), len(stored), now)
         described = stored.describe()
+        prepared = preparation(described["extractor"])
         with new_entries(self.path) as aside:
             for name, row in zip(names, stored, strict=True):
                 assert row.clip.audio is not None  # it has a speech embedding
-                samples = load_audio(row.clip.audio, row.clip.start, row.clip.end)
+                samples = prepared(load_audio(row.clip.audio, row.clip.start, row.clip.end))
                 folder = aside / name
                 folder.mkdir()
                 soundfile.write(folder / AUDIO, pcm16(samples), SAMPLE_RATE, subtype="PCM_16")
@@ -81,6 +83,18 @@ def free_names(taken: set[str], number: int, last: datetime) -> list[str]:
         if (name := next(seconds).strftime(FOLDER)) not in taken:
             found.append(name)
     return found[::-1]
+
+
+def preparation(extractor: Mapping[str, Any]) -> Callable[[Float32], Float32]:
+    """What an extractor that describes itself so does to a decoded clip, (samples,) -> (samples,), before it encodes."""
+    if not extractor.get("conditioning"):
+        return lambda samples: samples
+    from extractors.conditioning import Conditioning
+
+    conditioning = Conditioning(
+        loudness=extractor.get("loudness"), trim_silence=bool(extractor.get("trim_silence", False))
+    )
+    return lambda samples: conditioning.plan(samples).apply(samples)
 
 
 def pcm16(samples: Float32) -> np.ndarray[Any, np.dtype[np.int16]]:

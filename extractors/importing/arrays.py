@@ -20,9 +20,9 @@ class ArrayError(ValueError):
         self.width = width
 
 
-def check_array(path: Path, dim: int) -> None:
-    """Raise ArrayError unless the file holds a float16, float32 or float64 array of shape (dim,), (1, dim) or
-    (frames, dim) that is finite, also as float32. Holds a few thousand rows at a time."""
+def check_array(path: Path, dim: int) -> int:
+    """Rows of a file that holds a float16, float32 or float64 array of shape (dim,), (1, dim) or (frames, dim) that is
+    finite, also as float32; 0 for (dim,). Else raises ArrayError. Holds a few thousand rows at a time."""
     array = _mapped(path)
     shape = f"shape {array.shape}, {array.dtype}"
     if array.dtype.kind != "f" or array.dtype.itemsize not in (2, 4, 8):
@@ -30,10 +30,13 @@ def check_array(path: Path, dim: int) -> None:
     if array.ndim not in (1, 2) or array.shape[-1] != dim:
         width = array.shape[-1] if array.ndim in (1, 2) else None
         raise ArrayError(f"{shape}: expected ({dim},), (1, {dim}) or (frames, {dim})", width)
+    if not array.size:
+        raise ArrayError(f"{shape}: no frames")
     rows = array.reshape(-1, dim)
     for first in range(0, len(rows), ROWS_AT_ONCE):
         if bad := int((~np.isfinite(_float32(rows[first : first + ROWS_AT_ONCE]))).sum()):
             raise ArrayError(f"{shape}: {bad:,} values are NaN, infinite or beyond float32")
+    return 0 if array.ndim == 1 else len(array)
 
 
 def read_embedding(path: Path, *, one_frame: bool = False) -> Embedding:

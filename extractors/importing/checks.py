@@ -5,48 +5,26 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
-from extractors.audio import load_audio
 from extractors.decode import open_source
 from extractors.errors import InputError
-from extractors.importing.arrays import ArrayError, check_array, read_embedding
-from extractors.importing.found import FoundVector, find_vectors
+from extractors.importing.arrays import ArrayError, check_array
+from extractors.importing.comparing import one_for_each_key, other_numbers, recomputed
+from extractors.importing.found import find_vectors
 from extractors.importing.matching import ClipNames, Match
-from extractors.importing.scores import Scores, scores_in
+from extractors.importing.plan import Item, Plan
+from extractors.importing.scores import scores_in
 from extractors.importing.vectors import PUBLISHED_DIMS, short_name
 from extractors.keys import embedding_key
 from extractors.store import EmbeddingStore
-from extractors.types import Clip, Extractor, Float32
+from extractors.types import Clip, Extractor
 
 log = logging.getLogger(__name__)
 
 Unmatched = Literal["refuse", "skip"]
-
-TOLERANCE = 1e-3  # absolute and relative: two encodings of one content by one model are closer, two models never
-COMPARED_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A vector that is in order. `clip` is a position; `scores` have the order of labels that the store will use."""
-
-    vector: FoundVector
-    clip: int
-    scores: Scores | None = None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to store, and how many vectors are of no clip."""
-
-    items: list[Item]
-    unmatched: int
 
 
 def check_folder(
@@ -70,8 +48,8 @@ def check_folder(
     """
     if unmatched not in get_args(Unmatched):
         raise InputError(f"unmatched: expected refuse or skip, got {unmatched!r}")
-    found, problems = find_vectors(folder)
     names = ClipNames(clips, match)
+    found, problems = find_vectors(folder)
     hints: list[str] = []
     misshapen: list[ArrayError] = []
     strangers = 0
@@ -89,8 +67,9 @@ def check_folder(
         except ValueError as error:
             clip = None
             problems.append(f"{where}: {error}")
+        rows = 0
         try:
-            check_array(vector.path, extractor.dim)
+            rows = check_array(vector.path, extractor.dim)
         except ArrayError as error:
             misshapen.append(error)
             problems.append(f"{where}: {error}")
@@ -101,7 +80,7 @@ def check_folder(
             problems.append(f"{where}: {error}")
             hints.append("scores=false leaves the scores.")
         if clip is not None:
-            items.append(Item(vector, clip, own))
+            items.append(Item(vector, clip, rows, own))
         seen(done + 1)
     problems += _other_models(items, extractor)
     items, wrong = _with_one_order(items, _table_labels(store, extractor))
@@ -110,14 +89,14 @@ def check_folder(
         problems.append(f"none of its {len(found):,} vectors is of a clip of the manifest")
     items = _with_keys(items, clips, extractor, problems, workers)
     if not misshapen:  # else there are no numbers to compare
-        items = _one_for_each_key(items, clips, problems)
-        problems += _other_numbers(items, clips, store)
-        problems += _recomputed(items, clips, extractor, recompute)
+        items = one_for_each_key(items, clips, problems)
+        problems += other_numbers(items, clips, store)
+        problems += recomputed(items, clips, extractor, recompute)
     if problems:
         hints += _width_hint({error.width for error in misshapen})
         summary = f"import: {folder}: {len(problems):,} problem{'s' * (len(problems) > 1)}; nothing was stored"
         raise InputError(summary, problems, "\n".join(dict.fromkeys(hints)) or None)
-    return Plan(items, strangers)
+    return Plan(_with_single_frames(items), strangers)
 
 
 def _other_models(items: Sequence[Item], extractor: Extractor) -> list[str]:
@@ -156,6 +135,18 @@ def _with_one_order(items: list[Item], stored: tuple[str, ...] | None) -> tuple[
     return ordered, problems
 
 
+def _with_single_frames(items: list[Item]) -> list[Item]:
+    """(1, dim) is the frame of a clip of 25 to 44 ms where the description says so, or, as FunASR writes none, where
+    others of the folder have several frames."""
+    frames = any(item.rows > 1 for item in items)
+    return [
+        replace(item, one_frame=item.vector.result.get("granularity", "frame" if frames else "") == "frame")
+        if item.rows == 1
+        else item
+        for item in items
+    ]
+
+
 def _with_keys(
     items: list[Item], clips: Sequence[Clip], extractor: Extractor, problems: list[str], workers: int | None
 ) -> list[Item]:
@@ -170,60 +161,6 @@ def _with_keys(
                 reason = getattr(content, "reason", None) or content
                 problems.append(f"clip {clip.id!r}: {clip.audio}: {reason}")
     return keyed
-
-
-def _one_for_each_key(items: list[Item], clips: Sequence[Clip], problems: list[str]) -> list[Item]:
-    """Files of one content (copies under several names) must say the same; the first is kept."""
-    kept: dict[str, Item] = {}
-    for item in items:
-        first = kept.setdefault(item.key, item)
-        if first is not item and (gap := _gap(_vector(first), _vector(item))):
-            both = f"{first.vector.path.name} and {item.vector.path.name}"
-            same = f"clips {clips[first.clip].id!r} and {clips[item.clip].id!r} are the same audio"
-            problems.append(f"{both}: {same}, but the vectors differ by up to {gap:.3g}")
-    return list(kept.values())
-
-
-def _other_numbers(items: Sequence[Item], clips: Sequence[Clip], store: EmbeddingStore) -> list[str]:
-    """The store keeps what it has; so what it has must be what comes."""
-    there = [item for item, known in zip(items, store.has([item.key for item in items]), strict=True) if known]
-    problems = []
-    for first in range(0, len(there), COMPARED_AT_ONCE):
-        part = there[first : first + COMPARED_AT_ONCE]
-        for item, stored in zip(part, store.read_vectors([item.key for item in part]), strict=True):
-            if gap := _gap(stored, _vector(item)):
-                problems.append(
-                    f"{item.vector.path.name}: the store has another vector of clip {clips[item.clip].id!r}, different "
-                    f"by up to {gap:.3g}; origin=… keeps two imports apart"
-                )
-    return problems
-
-
-def _recomputed(items: Sequence[Item], clips: Sequence[Clip], extractor: Extractor, number: int) -> list[str]:
-    """Compute some of the clips here, spread over the folder, and compare."""
-    if not number or not items:
-        return []
-    places = sorted({round(place) for place in np.linspace(0, len(items) - 1, number)})
-    problems = []
-    for item in (items[place] for place in places):
-        clip = clips[item.clip]
-        assert clip.audio is not None  # it was matched
-        computed = extractor.extract([load_audio(clip.audio, clip.start, clip.end)])[0].vector
-        if gap := _gap(computed, _vector(item)):
-            problems.append(
-                f"{item.vector.path.name}: {extractor.name} gives another vector of clip {clip.id!r} here, different by up "
-                f"to {gap:.3g}: not the same weights and settings"
-            )
-    return problems
-
-
-def _vector(item: Item) -> Float32:
-    return read_embedding(item.vector.path).vector
-
-
-def _gap(one: Float32, other: Float32) -> float:
-    """The largest difference, 0 where it is within the tolerance."""
-    return 0.0 if np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE) else float(np.abs(one - other).max())
 
 
 def _width_hint(widths: set[int | None]) -> list[str]:

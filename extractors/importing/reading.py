@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extractors.importing.arrays import read_embedding
-from extractors.importing.checks import Item, Plan, Unmatched, check_folder
+from extractors.importing.checks import Unmatched, check_folder
 from extractors.importing.matching import Match, content_of
+from extractors.importing.plan import Item, Plan
 from extractors.progress import ProgressReport
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Embedding, Extractor
@@ -25,8 +26,8 @@ BATCH_BYTES = 64 * 2**20  # … or fewer, once their frames are as much
 class ImportSummary:
     """What became of a folder. Counts are vectors, but for `missing`.
 
-    new       : stored now
-    known     : of a content that the store has already, with the same numbers
+    new       : contents stored now; copies of one content count once
+    known     : contents that the store has already, with the same numbers
     unmatched : left where they are, for no clip is called so
     missing   : clips with audio that the folder has nothing of
     """
@@ -41,12 +42,11 @@ class ImportSummary:
     def __str__(self) -> str:
         """
         >>> print(ImportSummary("imported_emotion2vec_plus_large", Path("out"), 1200, 3, 0, 2))
-        imported_emotion2vec_plus_large: 1,200 new, 3 known already, from out; 2 clips have no vector there
+        imported_emotion2vec_plus_large: 1,200 new, 3 known already, from out; clips without a vector there: 2
         """
         text = f"{self.extractor}: {self.new:,} new, {self.known:,} known already, from {self.folder}"
-        if self.unmatched:
-            text += f"; {self.unmatched:,} files are of no clip"
-        return text + (f"; {self.missing:,} clips have no vector there" if self.missing else "")
+        text += f"; files of no clip: {self.unmatched:,}" if self.unmatched else ""
+        return text + (f"; clips without a vector there: {self.missing:,}" if self.missing else "")
 
 
 def import_folder(
@@ -118,7 +118,7 @@ def import_folder(
 
 
 def _embedding(item: Item) -> Embedding:
-    embedding = read_embedding(item.vector.path, one_frame=item.vector.result.get("granularity") == "frame")
+    embedding = read_embedding(item.vector.path, one_frame=item.one_frame)
     if item.scores is None:
         return embedding
     return replace(embedding, scores=item.scores.values, labels=item.scores.labels)

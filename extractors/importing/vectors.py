@@ -58,7 +58,8 @@ class ImportedVectors:
                 f"imported vectors of {model}: expected their width, got {dim}",
                 hint="Give dim: the last number of a file's shape.",
             )
-        self.model, self.dim, self.origin, self.frame_rate = short_name(model), int(known), origin or "", frame_rate
+        self.model, self.dim, self.origin = short_name(model), int(known), str(origin or "")
+        self.frame_rate = frame_rate
 
     @property
     def name(self) -> str:

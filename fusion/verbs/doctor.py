@@ -98,10 +98,16 @@ def _checks(cfg: DictConfig, run_dir: Path) -> dict[str, Check]:
 
     def verification() -> list[Finding]:
         from extractors.diagnosis.verification import verify
+        from extractors.emotion2vec.verify import NEUTRAL
 
         if "speech" not in works:
             return [Finding("comparison", "fail", "no speech model that works, so there is nothing to compare")]
-        return verify(works["speech"], Path(cfg.clip) if cfg.clip else None)  # type: ignore[arg-type]  # see _refuse
+        speech: Any = works["speech"]  # an Emotion2vecExtractor, see _refuse
+        if aside := {key: value for key, value in NEUTRAL.items() if cfg.speech.get(key) not in (None, value)}:
+            speech = _built(cfg.speech, offline=True, **aside)
+        findings = verify(speech, Path(cfg.clip) if cfg.clip else None)
+        note = f"without {', '.join(aside)}, which FunASR does not have"
+        return [*findings, *([Finding("settings", "ok", note)] if aside else [])]
 
     checks: dict[str, Check] = {"this machine": machine}
     checks |= {f"{m} model": partial(model, m) for m in MODALITIES if m in cfg.modalities}

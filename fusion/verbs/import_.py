@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -11,7 +12,7 @@ from omegaconf import DictConfig
 from extractors.errors import InputError
 from extractors.importing import ImportedVectors, import_folder
 from extractors.types import Extractor
-from fusion.cli import verb
+from fusion.cli import _quoted, verb
 from fusion.data.manifest import clips_of
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 RECOMPUTED = 3  # clips, where the vectors are said to be of the same weights
 
 
-@verb("import", literal={"path": "path"})
+@verb("import", literal={"path": "path", "origin": "origin"})
 def main(cfg: DictConfig) -> None:
     """Check a folder of vectors as a whole, then store them under the clips of a manifest."""
     source = instantiate(cfg.data, require_label=False)
@@ -66,5 +67,7 @@ def _extractor(cfg: DictConfig) -> Extractor:
 def _selection(extractor: ImportedVectors) -> str:
     """What to write behind `emofuse train` to use these very vectors."""
     words = ["speech=imported", f"speech.model={extractor.model}", f"speech.dim={extractor.dim}"]
-    words += [f"'speech.origin=\"{extractor.origin}\"'"] if extractor.origin else []
+    if extractor.origin:
+        quoted = _quoted(f"speech.origin={extractor.origin}", {"speech.origin": "speech.origin"})  # for Hydra's grammar
+        words.append(shlex.quote(quoted) if set(quoted) & set('"$`\\!') else f'"{quoted}"')  # and for the shell's
     return " ".join(words + ([] if extractor.frame_rate else ["speech.frame_rate=null"]))

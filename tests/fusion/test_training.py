@@ -19,6 +19,7 @@ from extractors.errors import InputError
 from fusion.callbacks import LAST, BestEpoch, LongFitLog, ResumePoint
 from fusion.data.splits import Fold
 from fusion.data.table import FeatureTable
+from fusion.threads import WORTH_SHARING, fitting_threads
 from fusion.training import FittedFold, fit_fold, predict_logits, predict_scores
 
 Recipe = Callable[..., dict[str, Any]]
@@ -218,6 +219,25 @@ def test_on_a_gpu(table: FeatureTable, fold: Fold, recipe: Recipe, part: Part, n
     assert accuracy(fitted, table, fold.test) > 0.7
     on_cpu = predict_logits(fitted.model, table)
     assert np.allclose(predict_logits(fitted.model.cuda(), table), on_cpu, atol=1e-3)
+
+
+def test_small_fits_take_one_thread(table: FeatureTable, fold: Fold, recipe: Recipe, part: Part) -> None:
+    seen: list[int] = []
+
+    class Count(Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            seen.append(torch.get_num_threads())
+
+    torch.set_num_threads(2)
+    try:
+        watch = {**part("callbacks", "early_stopping"), "count": Count}
+        fit_fold(table, fold, **{**recipe(epochs=1), "callbacks": watch})
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2, "the caller's threads are its own"
+        with fitting_threads(WORTH_SHARING):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_long_fits_say_how_they_go(

@@ -134,6 +134,30 @@ def test_hidden_layers_are_the_outputs_of_funasrs_blocks(encoder: PackedEncoder,
         torch.testing.assert_close(layers, expected, atol=TOLERANCE, rtol=0)
 
 
+def test_pooling_is_the_mean_over_frames(encoder: PackedEncoder) -> None:
+    waves = make_waves([20_000, 400, 90_000])
+    for layers in (None, (0, 1)):
+        frames = encoder.encode(waves, layers=layers)
+        pooled = encoder.encode(waves, layers=layers, pool=True)
+        torch.testing.assert_close(pooled, [found.mean(dim=-2) for found in frames], atol=1e-6, rtol=0)
+
+
+def test_settings_of_the_process_are_left_alone(encoder: PackedEncoder) -> None:
+    seen: list[str] = []
+    hook = encoder.network.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
+    torch.set_float32_matmul_precision("medium")
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    try:
+        encoder.encode(make_waves([8_000]))
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        hook.remove()
+    assert seen == ["highest"]
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_it_does_not_need_the_training_decoder_nor_the_module_afterwards(module: Any) -> None:
     slim = copy.deepcopy(module)
     slim.modality_encoders["AUDIO"].remove_pretraining_modules()

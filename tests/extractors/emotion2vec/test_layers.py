@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from extractors.emotion2vec import synthetic
 from extractors.emotion2vec.extractor import Emotion2vecExtractor
 from extractors.emotion2vec.quiet import undisturbed
-from extractors.emotion2vec.synthetic import write_random_checkpoint
 from extractors.errors import InputError
 
 TOLERANCE = 1e-4
@@ -24,7 +25,10 @@ MakeClip = Callable[..., np.ndarray]
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two blocks in the audio encoder and two after it, so that no two layers look alike."""
-    return write_random_checkpoint(tmp_path_factory.mktemp("deep") / "model", prenet_depth=2, depth=2)
+    dimensions = replace(synthetic._SIZES["tiny"], prenet_depth=2, depth=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(synthetic._SIZES, "tiny", dimensions)
+        return synthetic.write_random_checkpoint(tmp_path_factory.mktemp("deep") / "model")
 
 
 @pytest.fixture(scope="module")
