@@ -51,6 +51,7 @@ def main() -> None:
     """Measure, show and write the figures."""
     options = _options()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.disable(logging.INFO)  # FunASR would log every tensor
     device = torch.device(
         "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
     )
@@ -193,6 +194,7 @@ def _peak_memory(folder: Path, device: torch.device, threads: int) -> dict[str, 
 
 
 def _peak(way: str, folder: Path, seconds: int, device: str, threads: int) -> dict[str, float]:
+    logging.disable(logging.WARNING)
     torch.set_num_threads(threads)
     wave = voice_like(seconds, 0)
     if way == "funasr":
