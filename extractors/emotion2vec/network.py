@@ -27,7 +27,8 @@ class Block(nn.Module):
         self.heads: int = block.attn.num_heads
         self.rows = CPU_ROWS if target.device.type == "cpu" else CUDA_ROWS
         self.qkv = target.linear(block.attn.qkv.weight, block.attn.qkv.bias)
-        self.proj = target.linear(block.attn.proj.weight, block.attn.proj.bias)
+        # of a block's products this one costs the least and, in fewer bits, loses the most
+        self.proj = target.linear(block.attn.proj.weight, block.attn.proj.bias, sensitive=True)
         self.norm1, self.norm2 = target.norm(block.norm1), target.norm(block.norm2)
         self.up = target.linear(block.mlp.fc1.weight, block.mlp.fc1.bias)
         self.down = target.linear(block.mlp.fc2.weight, block.mlp.fc2.bias, zero_point=LOW)
