@@ -17,5 +17,5 @@ quickstart:
 samples:  # needs the program espeak-ng
 	python samples/make_samples.py
 
-bench:  # every figure that the README quotes
-	set -e; for script in benchmarks/*.py; do python $$script; done
+bench:  # every figure that the README quotes; real_data needs the corpora at $$EMOFUSE_DATA
+	set -e; for name in emotion2vec extraction store training real_data; do python benchmarks/$$name.py; done

@@ -121,9 +121,11 @@ class PackedEncoder:
                     frames = torch.stack([part.mean(dim=1) for part in frames.split(sizes, dim=1)], dim=1)
                     sizes = [1] * len(pack)
                 return _Pending(pack, sizes, *_to_host(frames))
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if len(pack) == 1:
-                log.error("%d tokens of one utterance alone exceed the memory of %s", layout.tokens, self.device)
+                error.add_note(
+                    f"One utterance of {layout.frames[0] / 50:.0f} s alone exceeds the memory: cut it in windows."
+                )
                 raise
         # only here is the failed pack's memory free again: the exception held on to it
         self.max_tokens = min(self.max_tokens, layout.tokens) // 2

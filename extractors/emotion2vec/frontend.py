@@ -70,7 +70,7 @@ class PositionalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens, dim = x.shape
-        image = x.t()[None, :, :, None]  # (1, dim, tokens, 1), channels last as it lies
+        image = x.view(1, tokens, 1, dim).permute(0, 3, 1, 2)  # (1, dim, tokens, 1), channels last as it lies
         y = F.conv2d(image, self.weight, self.bias, padding=(self.padding, 0), groups=self.groups)
         y = y[0, :, :tokens, 0].t()  # an even kernel makes one row too many
         return torch.ops.aten.gelu_(F.layer_norm(y, (dim,)))

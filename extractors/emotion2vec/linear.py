@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,14 +13,22 @@ from torch import Tensor, nn
 
 from extractors.emotion2vec.quantize import CENTRE, ROWS_HINT, Int8Linear
 
+log = logging.getLogger(__name__)
 
+
+@cache
 def has_onednn(dtype: torch.dtype = torch.float32) -> bool:
-    """Whether this torch offers oneDNN's product with prepacked weights (its x86 builds do), in `dtype`."""
+    """Whether oneDNN's product with prepacked weights runs here in `dtype`: on x86, in bfloat16 with AVX-512."""
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
-    if dtype == torch.bfloat16:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return dtype == torch.float32
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    ones = torch.ones(16, 16)
+    try:
+        return torch.equal(OneDnnLinear(ones.to(dtype), None)(ones), ones * 16)
+    except (RuntimeError, NotImplementedError) as error:
+        log.debug("no oneDNN product in %s: %s", dtype, error)
+        return False
 
 
 class PlainLinear(nn.Module):

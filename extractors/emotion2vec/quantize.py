@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
 
 ROWS_HINT = 2048  # rows that oneDNN lays its weights out for; any other number works too
 LEVELS = 255  # steps of an unsigned 8-bit activation
@@ -14,9 +18,17 @@ CENTRE = 128  # zero point of activations that lie around zero
 LOW = 32  # zero point of activations that lie almost all above zero, as those after GELU do: nearly twice as fine
 
 
+@cache
 def has_int8() -> bool:
-    """Whether this torch offers oneDNN's 8-bit product on the CPU (its x86 builds do)."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise")
+    """Whether oneDNN's 8-bit product runs on this CPU: on x86."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+        return False
+    ones = torch.ones(16, 16)
+    try:
+        return torch.allclose(Int8Linear(ones, None)(ones), ones * 16, rtol=0.01)
+    except (RuntimeError, NotImplementedError) as error:
+        log.debug("no 8-bit product: %s", error)
+        return False
 
 
 class Int8Linear(nn.Module):

@@ -341,3 +341,13 @@ def test_full_size_equals_funasr_and_the_lower_precisions_keep_its_direction() -
             continue  # this CPU does not compute in it
         found = torch.stack([frames.mean(0) for frames in encoder.encode(waves)])
         assert torch.cosine_similarity(found, expected).min() > bound
+
+
+@pytest.mark.gpu
+def test_on_cuda_too(module: Any) -> None:
+    waves = make_waves([400, 16_000, 5 * 16_000, 30 * 16_000, 1_000])
+    assert_equals_funasr(PackedEncoder(module, device="cuda"), module, waves)
+    expected = torch.stack([funasr_frames(module, wave).mean(0) for wave in waves])
+    for precision in ("bfloat16", "float16"):
+        found = torch.stack(PackedEncoder(module, device="cuda", precision=precision).encode(waves, pool=True))  # type: ignore[arg-type]
+        assert torch.cosine_similarity(found, expected).min() > 0.999
