@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def main(cfg: DictConfig) -> float:
     """Train fusion and each modality alone on the same split; returns the test UA of what the bundle holds."""
     from fusion.data.leakage import resolve_leakage
-    from fusion.deliver import deliver
+    from fusion.deliver import clear_earlier, deliver
     from fusion.evaluation.results import build_results
     from fusion.evaluation.verdict import primary
     from fusion.experiment import pooled, run_trials, training_notes
@@ -47,6 +47,7 @@ def main(cfg: DictConfig) -> float:
     )
     folds, leaks = leak_free(table, splitter.split(table))
     leaks.print()
+    clear_earlier(run_dir)
 
     trials = run_trials(
         table,

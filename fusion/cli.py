@@ -168,6 +168,16 @@ def _refuse_unknown_keys(cfg: DictConfig, name: str) -> None:
     """`+typo=1` gets past Hydra; nothing would read it."""
     known = _default_keys(name)
     problems = [_with_nearest(f"{key!s}: no such key", str(key), known) for key in cfg if str(key) not in known]
+    written = OmegaConf.load(conf_folder() / f"{name}.yaml")
+    for block in cfg:  # the verb's own blocks; those of groups are refused by the component that they configure
+        own = written.get(block) if isinstance(written, DictConfig) else None
+        if isinstance(own, DictConfig) and isinstance(cfg[block], DictConfig):
+            names = {str(key) for key in own}
+            problems += [
+                _with_nearest(f"{block!s}.{key!s}: no such key", str(key), names)
+                for key in cfg[block]
+                if str(key) not in names
+            ]
     if problems:
         raise InputError("keys that nothing reads", problems)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,12 @@ def deliver(
     run_dir: Path,
 ) -> None:
     """Write everything of a run into its folder, and print the table. Of several processes only the first writes."""
-    model = bundled(cfg, table, folds, trials, recipe=recipe, run_dir=run_dir)  # all processes take part in a fit
+    resume = Path(cfg.resume) if cfg.resume else None
+    model = bundled(
+        cfg, table, folds, trials, recipe=recipe, run_dir=run_dir, resume=resume
+    )  # all processes take part in a fit
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return
-    write_results(run_dir / "results.json", results)
     write_predictions(run_dir / "predictions.csv", systems, table.labels)
     report = write_report(
         run_dir,
@@ -57,6 +60,7 @@ def deliver(
     info = describe(cfg, table, model, results, system=primary(trials))
     card = model_card(info, results, refitted=model.refitted)
     bundle = save_bundle(run_dir / "bundle", model.fitted.model, info, card)
+    write_results(run_dir / "results.json", results)  # last: where it stands, all the rest does
     print_results(results)
     log.info("\nreport  %s\nbundle  %s", report, bundle)
 
@@ -77,6 +81,20 @@ def history_of(trials: Mapping[str, Sequence[Trial]]) -> Iterator[dict[str, Any]
                 }
 
 
+def clear_earlier(run_dir: Path) -> None:
+    """Take away what an earlier run left in the same folder, once this one is sure to begin: figures of two runs must
+    not stand side by side.
+    """
+    for path in [
+        run_dir / "results.json",
+        run_dir / "report.html",
+        run_dir / "predictions.csv",
+        *run_dir.glob("*.png"),
+    ]:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(run_dir / "bundle", ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Bundled:
     """The model that the bundle will hold, and the rows it was trained on."""
@@ -95,6 +113,7 @@ def bundled(
     *,
     recipe: Mapping[str, Any],
     run_dir: Path,
+    resume: Path | None = None,
 ) -> Bundled:
     """The model of a single split; after a cross-validation, one more model trained by the same recipe on all rows."""
     best = best_trials(trials)[0]
@@ -102,7 +121,7 @@ def bundled(
         return Bundled(best.fitted, best.calibration, folds[0], refitted=False)
     fold = everything(table, folds[0])
     modalities: tuple[Modality, ...] = best.fitted.model.modalities  # type: ignore[assignment]
-    fitted = fit(table, fold, modalities, recipe, Path("fits") / fold.name, run_dir=run_dir)
+    fitted = fit(table, fold, modalities, recipe, Path("fits") / fold.name, run_dir=run_dir, resume=resume)
     return Bundled(fitted, calibrate_on(fitted, table, fold.val, cfg.evaluation.coverage), fold, refitted=True)
 
 

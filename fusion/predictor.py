@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class Prediction:
     entropy       : bits; 0 is sure, log2(classes) is a shrug
     contributions : modality -> exact Shapley share of the probability of `best`; with `prior` they sum to it
     prior         : probability of `best` with neither modality, its share of the training rows
-    error         : why there is no prediction (unreadable audio, say); all else is then empty
+    failed        : modality -> why it could not be used, though the clip has it; the prediction goes by the others
+    error         : why there is no prediction at all; the rest is then empty
     """
 
     id: str
@@ -41,6 +42,7 @@ class Prediction:
     entropy: float = 0.0
     contributions: dict[str, float] = field(default_factory=dict)
     prior: float = 0.0
+    failed: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class Prediction:
             "probabilities": self.probabilities,
             "contributions": self.contributions,
             "prior": self.prior,
+            **({"failed": self.failed} if self.failed else {}),
         }
 
 
@@ -108,6 +111,8 @@ class Predictor:
         arguments = dict(wanted["config"])
         target = str(arguments.pop("_target_"))
         if self._sources.get(modality) is not None:
+            if "model" not in arguments:
+                raise InputError(f"this bundle's {modality} encoder loads no model; leave out {modality}_model=")
             arguments["model"] = self._sources[modality]
         if "device" in arguments:
             arguments["device"] = self._device
@@ -143,7 +148,10 @@ class Predictor:
         return self.predict_features([id], features, present)[0]
 
     def predict_clips(self, clips: Sequence[Clip], store: Any, **extraction: Any) -> list[Prediction]:
-        """Many clips through the embedding store, in their order; a clip that cannot be read says why.
+        """Many clips through the embedding store, in their order; what cannot be read says why.
+
+        Where one modality of a clip fails, the other answers and `failed` has the reason; where nothing is left,
+        there is only an `error`.
 
         Args:
             clips: rows of a manifest.
@@ -152,7 +160,8 @@ class Predictor:
         """
         from extractors.pipeline import extract_to_store
 
-        features, present, failures = {}, {}, dict[str, str]()
+        features, present = {}, {}
+        failed: list[dict[str, str]] = [{} for _ in clips]
         for modality, dim in self.info.dims.items():
             features[modality] = np.zeros((len(clips), dim), np.float32)
             present[modality] = np.zeros(len(clips), bool)
@@ -160,7 +169,10 @@ class Predictor:
                 continue
             extractor = self.extractor(modality)
             summary = extract_to_store(clips, extractor, store, **{"max_failed": 1.0, **extraction})
-            failures |= {failure.id: f"{modality}: {failure.reason}" for failure in summary.failed}
+            reasons = {failure.id: failure.reason for failure in summary.failed}
+            for row, (clip, key) in enumerate(zip(clips, summary.keys, strict=True)):
+                if key is None and clip.id in reasons:
+                    failed[row][modality] = reasons[clip.id]
             rows = np.array([row for row, key in enumerate(summary.keys) if key is not None], dtype=np.int64)
             if len(rows):
                 vectors = store.read_vectors([summary.keys[row] for row in rows])
@@ -169,10 +181,10 @@ class Predictor:
         predictions = self.predict_features([clip.id for clip in clips], features, present)
         heard = np.any(list(present.values()), axis=0)
         return [
-            prediction
-            if heard[row]
-            else Prediction(id=prediction.id, error=failures.get(prediction.id, "nothing to go by"))
-            for row, prediction in enumerate(predictions)
+            replace(prediction, failed=reasons)
+            if known
+            else Prediction(id=prediction.id, failed=reasons, error=_said(reasons) or "nothing to go by")
+            for prediction, known, reasons in zip(predictions, heard, failed, strict=True)
         ]
 
     def predict_features(
@@ -233,6 +245,10 @@ class Predictor:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
 
 
+def _said(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{modality}: {reason}" for modality, reason in reasons.items())
+
+
 def _samples(audio: str | Path | NDArray[np.float32]) -> NDArray[np.float32]:
     from extractors.audio import load_audio
 
@@ -240,8 +256,9 @@ def _samples(audio: str | Path | NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _differences(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
-    return [
+    found = [
         f"{key}: the bundle's {wanted.get(key)!r}, here {got.get(key)!r}"
         for key in sorted(set(wanted) | set(got))
         if wanted.get(key) != got.get(key)
     ]
+    return found or ["their descriptions are the same: model.json was changed by hand"]

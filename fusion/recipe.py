@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from extractors.errors import InputError
 from extractors.types import MODALITIES
@@ -21,15 +22,7 @@ def recipe_of(cfg: DictConfig) -> dict[str, Any]:
     Every part is built once with toy sizes, so that a wrong value is known now and not after an hour of extraction.
     Raises InputError with the problems of all parts together.
     """
-    problems = [
-        f"modalities: expected speech or text, got {name!r}" for name in cfg.modalities if name not in MODALITIES
-    ]
-    if not cfg.modalities:
-        problems.append("modalities: expected speech, text or both, got none")
-    if not 0 <= cfg.modality_dropout < 1:
-        problems.append(f"modality_dropout: expected 0 or more and less than 1, got {cfg.modality_dropout}")
-    if not isinstance(cfg.batch_size, int) or cfg.batch_size < 1:
-        problems.append(f"batch_size: expected a whole number of rows from 1 on, got {cfg.batch_size}")
+    problems = _settings(cfg)
     recipe: dict[str, Any] = {}
     for part in PARTS:
         try:
@@ -46,6 +39,32 @@ def recipe_of(cfg: DictConfig) -> dict[str, Any]:
         "modality_dropout": cfg.modality_dropout,
         "seed": cfg.seed,
     }
+
+
+def _settings(cfg: DictConfig) -> list[str]:
+    """What is wrong with the settings that are plain values."""
+    problems = [
+        f"modalities: expected speech or text, got {name!r}" for name in cfg.modalities if name not in MODALITIES
+    ]
+    if not cfg.modalities:
+        problems.append("modalities: expected speech, text or both, got none")
+    wholes = {"seed": 0, "batch_size": 1, "evaluation.draws": 1, "extraction.workers": 1}  # key -> least
+    for key, least in wholes.items():
+        value = OmegaConf.select(cfg, key)
+        if value is None and key == "extraction.workers":
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            problems.append(f"{key}: expected a whole number from {least} on, got {value!r}")
+    shares = {"modality_dropout": "[)", "evaluation.coverage": "(]", "extraction.max_failed": "[]"}  # key -> its ends
+    for key, (left, right) in shares.items():
+        value = OmegaConf.select(cfg, key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            problems.append(f"{key}: expected a number, got {value!r}")
+        elif not 0 <= value <= 1 or (value == 0 and left == "(") or (value == 1 and right == ")"):
+            problems.append(f"{key}: expected a share in {left}0, 1{right}, got {value}")
+    if cfg.resume is not None and not (Path(str(cfg.resume)) / "fits").is_dir():
+        problems.append(f"resume: expected the folder of an interrupted run, which holds fits/, got {cfg.resume}")
+    return problems
 
 
 def _tried(recipe: dict[str, Any]) -> list[str]:

@@ -205,3 +205,34 @@ def test_mosi_fusion_does_not_fall_below_text(shared_data, workplace, emofuse):
     assert results["test"]["text"]["wa"]["value"] > 0.73
     assert results["difference_against"] == "text"
     assert results["difference"]["wa"]["high"] >= 0  # not below text by more than noise
+
+
+def test_a_broken_file_costs_its_own_row_and_says_so(trained, workplace, emofuse, capsys):
+    (workplace / "broken.wav").write_bytes(b"RIFF")
+    (workplace / "mixed.csv").write_text(
+        f"id,audio,text\ngood,{REPOSITORY / 'samples/audio/us-f1-01-sad.flac'},a bad day\n"
+        "half,broken.wav,a lovely day\n[/]none,broken.wav,\nempty,,\n",
+        encoding="utf-8",
+    )
+    assert emofuse("predict", "bundle=run/bundle", "data.path=mixed.csv", "output=mixed.jsonl") == 0
+    good, half, none, empty = map(json.loads, (workplace / "mixed.jsonl").read_text().splitlines())
+    assert "failed" not in good
+    assert half["label"]
+    assert half["contributions"]["speech"] == 0
+    assert set(half["failed"]) == {"speech"}
+    assert set(none) == {"id", "error"}
+    assert none["id"] == "[/]none"
+    assert empty["error"] == "nothing to go by"
+    assert "[/]none" in capsys.readouterr().out
+
+
+def test_text_alone_asks_for_no_audio(workplace, emofuse):
+    rows = pd.read_csv(workplace / "calls.csv", dtype=str)
+    rows["audio"] = "gone/" + rows["id"] + ".wav"
+    rows.to_csv(workplace / "gone.csv", index=False)
+    status = emofuse(
+        "train", "data.path=gone.csv", "modalities=[text]", "split.test=0.3", "split.val=0.3", "trainer=cpu",
+        "trainer.max_epochs=2", "offline=true", "evaluation.draws=100", "hydra.run.dir=text_only",
+    )  # fmt: skip
+    assert status == 0
+    assert set(json.loads((workplace / "text_only" / "results.json").read_text())["test"]) == {"text"}

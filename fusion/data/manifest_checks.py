@@ -47,7 +47,7 @@ def check_rows(
     if "id" in known:
         problems.add_rows("no id", frame["id"].isna().to_numpy() & ~empty)
         _check_ids(frame["id"], rows, problems)
-    if {"audio", "text"} & known:
+    if {"audio", "text"} & known and require_label:  # a row to predict that says nothing is answered with an error
         problems.add_rows("neither audio nor text", silent & ~empty)
     _check_times(frame, problems)
     if require_label and "label" in known and len(frame):

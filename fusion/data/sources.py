@@ -84,14 +84,14 @@ class ManifestSource:
         self.require_label, self.check_audio = require_label, check_audio
         self.labels = None if labels is None else tuple(map(str, labels))
 
-    def read(self, *, workers: int | None = None) -> pd.DataFrame:
-        """The checked manifest."""
+    def read(self, *, workers: int | None = None, check_audio: bool = True) -> pd.DataFrame:
+        """The checked manifest. Audio is looked at only if both the source's setting and `check_audio` say so."""
         return read_manifest(
             self.path,
             columns=self.columns,
             extra_columns=self.extra_columns,
             require_label=self.require_label,
-            check_audio=self.check_audio,
+            check_audio=self.check_audio and check_audio,
             delimiter=self.delimiter,
             workers=workers,
         )
@@ -110,7 +110,7 @@ class ManifestSource:
         """Read, extract what the store lacks, and look up the rest. The table's `features` are the modalities found."""
         from fusion.data.assemble import outline, table_from_manifest
 
-        frame = self.read(workers=workers)
+        frame = self.read(workers=workers, check_audio="speech" in modalities)
         if check is not None:
             check(outline(frame, modalities, labels=self.labels))
         return table_from_manifest(
@@ -137,7 +137,7 @@ class ManifestSource:
         """Fill the store, and no more. `frames`: with the sequences. `check` is called with the clips, before any work."""
         from fusion.data.assemble import extract_frame
 
-        frame = self.read(workers=workers)
+        frame = self.read(workers=workers, check_audio="speech" in extractors)
         if check is not None:
             check(clips_of(frame))
         done = extract_frame(
@@ -146,8 +146,8 @@ class ManifestSource:
         return Extracted(frame, done)
 
     def predict(self, predictor: Predictor, *, store: Callable[[], EmbeddingStore], run_dir: Path) -> list[Prediction]:
-        """A prediction a row, in the manifest's order."""
-        return predictor.predict_clips(clips_of(self.read()), store())
+        """A prediction a row, in the manifest's order; audio that cannot be read costs its own row and no other."""
+        return predictor.predict_clips(clips_of(self.read(check_audio=False)), store())
 
 
 class FeaturesSource:

@@ -37,7 +37,12 @@ def main(cfg: DictConfig) -> None:
     output = Path(cfg.output) if cfg.output else run_dir / "predictions.jsonl"
     write_text(output, "".join(json.dumps(p.as_dict(), ensure_ascii=False) + "\n" for p in predictions))
     Console().print(prediction_table(predictions, predictor))
-    log.info("%d predictions in %s", len(predictions), output)
+    for prediction in [p for p in predictions if p.error is not None][:SHOWN_ROWS]:
+        log.warning("%s: %s", prediction.id, prediction.error)
+    for modality in predictor.info.modalities:
+        if count := sum(modality in prediction.failed for prediction in predictions):
+            log.warning("%d clips could not be used for their %s; the file says why", count, modality)
+    log.info("%d of %d clips answered, in %s", sum(p.error is None for p in predictions), len(predictions), output)
 
 
 def _predict(cfg: DictConfig, predictor: Predictor, run_dir: Path) -> list[Prediction]:
@@ -63,7 +68,7 @@ def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Tab
         table.add_column(heading, justify="right", no_wrap=True)
     for prediction in predictions[:SHOWN_ROWS]:
         if prediction.error is not None:
-            table.add_row(prediction.id, Text(prediction.error, "red"))
+            table.add_row(Text(prediction.id), Text("failed", "red"))
             continue
         label = prediction.label if prediction.label == prediction.best else f"{prediction.label} ({prediction.best}?)"
         table.add_row(
@@ -71,7 +76,7 @@ def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Tab
             Text(label),
             f"{prediction.confidence:.3f}",
             f"{prediction.entropy:.2f} bit",
-            *(f"{prediction.contributions[m]:+.3f}".replace("-", "−") for m in predictor.info.modalities),
+            *(_share(prediction, modality) for modality in predictor.info.modalities),
         )
     notes = [
         f"{', '.join(predictor.info.modalities)}: what it adds to the probability, over the label's share in training"
@@ -80,3 +85,10 @@ def prediction_table(predictions: list[Prediction], predictor: Predictor) -> Tab
         notes.insert(0, f"… and {len(predictions) - SHOWN_ROWS:,} more rows in the file")
     table.caption = "\n".join(notes)
     return table
+
+
+def _share(prediction: Prediction, modality: str) -> Text:
+    """What a modality added, or that it could not be used."""
+    if modality in prediction.failed:
+        return Text("failed", "red")
+    return Text(f"{prediction.contributions[modality]:+.3f}".replace("-", "−"))
