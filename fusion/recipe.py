@@ -55,7 +55,11 @@ def _settings(cfg: DictConfig) -> list[str]:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             problems.append(f"{key}: expected a whole number from {least} on, got {value!r}")
-    shares = {"modality_dropout": "[)", "evaluation.coverage": "(]", "extraction.max_failed": "[]"}  # key -> its ends
+    shares = {  # key -> its ends
+        "modality_dropout": ("[", ")"),
+        "evaluation.coverage": ("(", "]"),
+        "extraction.max_failed": ("[", "]"),
+    }
     for key, (left, right) in shares.items():
         value = OmegaConf.select(cfg, key)
         if not isinstance(value, int | float) or isinstance(value, bool):

@@ -140,7 +140,7 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     if len(fields) == 1:
         other = next((mark for mark in (";", "\t", ",", "|") if mark != delimiter and mark in fields[0]), None)
         if other:
-            hint = f'Save it with {delimiter!r} between the fields, or say so on the command line: "data.delimiter={other!r}".'
+            hint = f"""Save it with {delimiter!r} between the fields, or give "data.delimiter={other!r}" with both quotes."""
             raise InputError(f"{path}: expected fields separated by {delimiter!r}, got {other!r}", hint=hint)
     return [name.strip() for name in fields], line
 
