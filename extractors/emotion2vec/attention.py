@@ -11,7 +11,7 @@ from torch import Tensor
 
 from extractors.emotion2vec.flex import flex_attention_of, has_flex
 from extractors.emotion2vec.linear import has_onednn
-from extractors.emotion2vec.packing import Layout
+from extractors.emotion2vec.packing import GRAIN, Layout
 
 SHORT = 256  # tokens up to which one table of biases serves every utterance of a pack
 QUERIES = 512  # queries of a longer utterance that attend at a time: memory grows with its length, not its square
@@ -91,17 +91,25 @@ class _PerUtterance:
     def _products(self, k: Tensor, v: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:
         """Head by head with oneDNN's products, which outrun the fused kernel's where MKL is slow (see `linear`)."""
         product = torch.ops.mkldnn._linear_pointwise
-        keys = [head.contiguous() for head in k]
-        values = [head.t().contiguous() for head in v]
+        size = k.shape[1]
+        keys = [_round_rows(head).contiguous() for head in k]
+        values = [_round_rows(head).t().contiguous() for head in v]
         slopes = self.slopes.tolist()
 
         def attend(q: Tensor, distances: Tensor, out: Tensor) -> None:
+            rows = q.shape[1]
             for head, slope in enumerate(slopes):
-                scores = product(q[head] * self.scale, keys[head], None, "none", [], "none")
-                scores.add_(distances, alpha=-slope)
-                out[:, head] = product(torch.softmax(scores, dim=-1), values[head], None, "none", [], "none")
+                scores = product(_round_rows(q[head] * self.scale), keys[head], None, "none", [], "none")
+                scores[:rows, :size].add_(distances, alpha=-slope)
+                scores[:, size:] = -torch.inf  # keys that only round the number
+                out[:, head] = product(torch.softmax(scores, dim=-1), values[head], None, "none", [], "none")[:rows]
 
         return attend
+
+
+def _round_rows(x: Tensor) -> Tensor:
+    """(rows, width) with zeros up to a multiple of GRAIN rows: see there."""
+    return F.pad(x, (0, 0, 0, -len(x) % GRAIN))
 
 
 def _distances(start: int, stop: int, size: int, extra: int, like: Tensor) -> Tensor:

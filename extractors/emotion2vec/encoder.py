@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from extractors.emotion2vec.budget import automatic_budget
 from extractors.emotion2vec.exact import full_float32
 from extractors.emotion2vec.network import PackedNetwork, unsupported
-from extractors.emotion2vec.packing import FIELD, Layout, count_frames, plan_packs
+from extractors.emotion2vec.packing import FIELD, GRAIN, Layout, count_frames, plan_packs
 from extractors.emotion2vec.waves import pack_waves
 from extractors.errors import InputError
 
@@ -92,7 +92,8 @@ class PackedEncoder:
         pending: _Pending | None = None
         left = list(range(len(waves)))
         while left:
-            plan = plan_packs([counts[index] for index in left], slots=self.network.slots, max_tokens=self.max_tokens)
+            budget = max(self.max_tokens // GRAIN, 1) * GRAIN  # rounded down, for packs are rounded up
+            plan = plan_packs([counts[index] for index in left], slots=self.network.slots, max_tokens=budget)
             done: set[int] = set()
             for pack in ([left[place] for place in places] for places in plan):
                 started = self._start(waves, pack, counts, numbers, pool=pool)

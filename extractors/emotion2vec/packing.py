@@ -19,6 +19,9 @@ from torch import Tensor
 
 HOP = 320  # samples between frames: 5 · 2 · 2 · 2 · 2 · 2 · 2
 FIELD = 400  # samples that one frame sees
+GRAIN = (
+    64  # packs have a multiple of so many tokens: oneDNN keeps compiled kernels and buffers for each size it has met
+)
 
 
 def count_frames(samples: int) -> int:
@@ -40,7 +43,7 @@ class Layout:
 
     >>> layout = Layout(frames=(2, 3), slots=10, extra=10)
     >>> layout.tokens, layout.wave_starts, layout.spans, layout.frame_spans
-    (25, (0, 960), ((0, 12), (12, 25)), ((10, 12), (22, 25)))
+    (64, (0, 960), ((0, 12), (12, 25)), ((10, 12), (22, 25)))
     """
 
     frames: tuple[int, ...]
@@ -49,8 +52,8 @@ class Layout:
 
     @cached_property
     def units(self) -> int:
-        """Hops of the packed wave: each utterance's frames and the one that is dropped."""
-        return sum(self.frames) + len(self.frames)
+        """Hops of the packed wave: each utterance's frames and the one that is dropped; silence up to a round number."""
+        return _rounded(sum(self.frames) + len(self.frames) - 1) + 1
 
     @cached_property
     def samples(self) -> int:
@@ -64,7 +67,11 @@ class Layout:
 
     @cached_property
     def tokens(self) -> int:
-        """Token places of the pack."""
+        """Token places of the pack, idle ones at its end among them."""
+        return _rounded(self._used)
+
+    @cached_property
+    def _used(self) -> int:
         return sum(self.frames) + self.slots * len(self.frames)
 
     @cached_property
@@ -92,8 +99,8 @@ class Layout:
 
     @cached_property
     def slot_places(self) -> Tensor:
-        """Token places in front of the frames, (utterances · slots,) int64."""
-        return _ranges([(start, start + self.slots) for start, _ in self._places])
+        """Token places in front of the frames, and the idle ones, (tokens - sum(frames),) int64."""
+        return _ranges([*((start, start + self.slots) for start, _ in self._places), (self._used, self.tokens)])
 
     @cached_property
     def extra_places(self) -> Tensor:
@@ -104,6 +111,10 @@ class Layout:
     def _places(self) -> tuple[tuple[int, int], ...]:
         stops = tuple(accumulate(self.slots + frames for frames in self.frames))
         return tuple(zip((0, *stops[:-1]), stops, strict=True))
+
+
+def _rounded(count: int) -> int:
+    return -(-count // GRAIN) * GRAIN
 
 
 def _ranges(spans: Sequence[tuple[int, int]]) -> Tensor:

@@ -242,9 +242,7 @@ def test_memory_depends_on_the_budget_not_on_the_number_of_clips(module: Any) ->
     encoder = PackedEncoder(module, max_tokens=300)
     sizes, _ = pack_sizes(encoder)
     encoder.encode(make_waves([16_000] * 40))
-    assert max(sizes) <= 300
-    assert sum(sizes) == 40 * (49 + 10)
-    assert len(sizes) == 8  # five clips of 59 tokens fill 300
+    assert sizes == [256] * 10  # four clips of 59 tokens each, rounded up
 
 
 def test_out_of_memory_halves_the_budget_and_nothing_is_lost(module: Any) -> None:
@@ -260,7 +258,7 @@ def test_out_of_memory_halves_the_budget_and_nothing_is_lost(module: Any) -> Non
     hook.remove()
     budget, (sizes, _) = encoder.max_tokens, pack_sizes(encoder)
     encoder.encode(waves)
-    assert max(sizes) <= max(budget, count_frames(64_000) + 10)  # remembered
+    assert max(sizes) <= max(budget, 256)  # remembered
 
 
 def test_one_utterance_that_never_fits_is_an_error(module: Any) -> None:
@@ -344,6 +342,7 @@ def test_full_size_equals_funasr_and_the_lower_precisions_keep_its_direction() -
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 def test_on_cuda_too(module: Any) -> None:
     waves = make_waves([400, 16_000, 5 * 16_000, 30 * 16_000, 1_000])
     assert_equals_funasr(PackedEncoder(module, device="cuda"), module, waves)
