@@ -15,7 +15,6 @@ import argparse
 import logging
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -57,22 +56,22 @@ def main() -> None:
     )
     torch.set_num_threads(options.threads)
     waves = [voice_like(seconds, i) for i, seconds in enumerate(clip_lengths(options.clips))]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.model or write_random_checkpoint(Path(scratch, "model"), size="large")
-        report = _compare(folder, waves, device, options)
-        if options.memory:
-            report["peak_memory"] = _peak_memory(folder, device, options.threads)
-    report = {
+    path = options.output or RESULTS / f"emotion2vec_{device.type}.json"
+    report: dict[str, Any] = {
         "what": "encoder only, arrays in memory to vectors in memory, against FunASR's generate in the same process",
         "command": "python benchmarks/emotion2vec.py "
         + " ".join(f"--{k} {v}" for k, v in vars(options).items() if k in _SHOWN),
         "machine": describe_machine(),
         "weights": f"of {options.model.name}" if options.model else "random weights, full-size (large) architecture",
-        **report,
     }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.model or write_random_checkpoint(Path(scratch, "model"), size="large")
+        report |= _compare(folder, waves, device, options)
+        write_json(path, report)
+        if options.memory:
+            report["peak_memory"] = _peak_memory(folder, device, options.threads)
+            write_json(path, report)
     show(report)
-    path = options.output or RESULTS / f"emotion2vec_{device.type}.json"
-    write_json(path, report)
     log.warning("written: %s", path)
 
 
@@ -205,7 +204,9 @@ def _peak(way: str, folder: Path, seconds: int, device: str, threads: int) -> di
         encoder = PackedEncoder(loaded.module, device=device, precision=way)  # type: ignore[arg-type]
         loaded.module.to("meta")
         encoder.encode([wave], pool=True)
-    peak = {"process_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB, 2)}
+    # not `getrusage`: on Linux a child inherits its parent's peak there
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak = {"process_gib": round(int(status.partition("VmHWM:")[2].split()[0]) * 1024 / GIB, 2)}
     if device.startswith("cuda"):
         peak["cuda_gib"] = round(torch.cuda.max_memory_allocated() / GIB, 2)
     return peak
