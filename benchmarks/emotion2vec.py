@@ -3,8 +3,8 @@
     python benchmarks/emotion2vec.py [--clips 512] [--repeats 3] [--device auto] [--output results/….json]
 
 Both encode the same clips, in groups that each gets in turn, with the same number of threads: FunASR sets torch's
-thread count on every call, to 4 unless told otherwise. Reported are medians over the repeats and the median of the
-ratios within each repeat; the share of the ceiling is the work that the clips need over what the fastest matrix
+thread count on every call, to 4 unless told otherwise. Reported are the median time of a repeat and the median of the
+ratios over the groups of all repeats; the share of the ceiling is the work that the clips need over what the fastest matrix
 product of this machine could do in the same time. Without `--model`, the weights are random, of the full-size
 architecture: speed and exactness do not depend on them, the losses of the lower precisions do.
 """
@@ -102,20 +102,20 @@ def _compare(folder: Path, waves: Waves, device: torch.device, options: argparse
             ways[f"{name} frames"] = lambda group, encoder=encoder: [part.numpy() for part in encoder.encode(group)]
     groups = [waves[i : i + GROUP] for i in range(0, len(waves), GROUP)]
     vectors: dict[str, np.ndarray] = {}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[list[float]]] = {name: [] for name in ways}  # of each repeat's groups
     rates = [matmul_rates(device, options.threads)]
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("encoding", total=options.repeats * len(groups) * len(ways))
         for way in ways.values():
             way(waves[:3])  # what only the first call costs
         for _ in range(options.repeats):
-            spent = dict.fromkeys(ways, 0.0)
+            spent: dict[str, list[float]] = {name: [] for name in ways}
             found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
             for group in groups:
                 for name, way in ways.items():
                     start = time.perf_counter()
                     found[name] += way(group)
-                    spent[name] += time.perf_counter() - start
+                    spent[name].append(time.perf_counter() - start)
                     progress.advance(task)
             for name in ways:
                 seconds[name].append(spent[name])

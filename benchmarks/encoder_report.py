@@ -11,16 +11,26 @@ from rich.table import Table
 
 
 def speed_of(
-    name: str, times: list[float], reference: list[float], audio: float, work: float, ceilings: dict[str, float]
+    name: str,
+    times: list[list[float]],
+    reference: list[list[float]],
+    audio: float,
+    work: float,
+    ceilings: dict[str, float],
 ) -> dict[str, Any]:
+    """`times` and `reference`: seconds of each group of each repeat."""
+    ratios = [
+        base / own for one, other in zip(times, reference, strict=True) for own, base in zip(one, other, strict=True)
+    ]
     kind = name.partition(" ")[0].replace("funasr", "float32")
     ceiling = max(rate for known, rate in ceilings.items() if known.startswith(kind))
-    middle = statistics.median(times)
+    middle = statistics.median(map(sum, times))
     return {
         "audio_seconds_per_second": round(audio / middle, 2),
-        "over_funasr": round(statistics.median(base / own for own, base in zip(times, reference, strict=True)), 3),
+        "over_funasr": round(statistics.median(ratios), 3),
+        "over_funasr_range": [round(min(ratios), 3), round(max(ratios), 3)],
         "share_of_ceiling": round(work / middle / ceiling, 3),
-        "seconds": [round(spent, 3) for spent in times],
+        "seconds": [round(sum(spent), 3) for spent in times],
     }
 
 

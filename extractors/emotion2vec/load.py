@@ -207,11 +207,11 @@ def _own_if_small(value: Tensor) -> Tensor:
 
 
 def _hash(weights: Mapping[str, Tensor]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.sha256()  # twice as fast as BLAKE2 where the processor has instructions for it, as most have
     for name, value in sorted(weights.items()):
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.contiguous().numpy().data)
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def _first_line(error: Exception) -> str:
