@@ -23,26 +23,33 @@ log = logging.getLogger(__name__)
 
 @verb("train")
 def main(cfg: DictConfig) -> float:
-    """Train fusion and each modality alone on the same split; returns the test UA of what the bundle holds."""
+    """Train fusion and each modality alone on the same split; returns the validation UA of what the bundle ships, so
+    that a search over configurations never looks at the test rows.
+    """
     from fusion.data.leakage import resolve_leakage
-    from fusion.deliver import clear_earlier, deliver
+    from fusion.deliver import choices_of, clear_earlier, deliver
     from fusion.evaluation.results import build_results
-    from fusion.evaluation.verdict import primary
-    from fusion.experiment import pooled, run_trials, training_notes
-    from fusion.recipe import recipe_of
+    from fusion.experiment import pooled, pooled_shown, run_trials, training_notes, validation_score
+    from fusion.heads.base import reads_sequences
+    from fusion.recipe import recipe_of, seeds_of, settings_of
+    from fusion.tracking.environment import record_environment
+    from fusion.tracking.loggers import log_results
 
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     recipe = recipe_of(cfg)
+    engine = instantiate(cfg.engine)
+    record_environment(run_dir, cfg)
 
     splitter = instantiate(cfg.split)
     leak_free = partial(resolve_leakage, allow_leakage=cfg.allow_leakage)
     source = instantiate(cfg.data)
     table = source.load(
-        extractors={m: partial(instantiate, cfg[m]) for m in cfg.modalities},
+        extractors={m: partial(instantiate, cfg[m]) for m in cfg.modalities if m in cfg},
         store=partial(instantiate, cfg.store),
         modalities=tuple(dict.fromkeys(cfg.modalities)),
         run_dir=run_dir,
         check=lambda rows: leak_free(rows, splitter.split(rows)),  # a split that leaks is refused before the long work
+        frames=reads_sequences(recipe["head"]),
         **cfg.extraction,
     )
     folds, leaks = leak_free(table, splitter.split(table))
@@ -53,6 +60,9 @@ def main(cfg: DictConfig) -> float:
         table,
         folds,
         recipe,
+        engine=engine,
+        seeds=seeds_of(cfg),
+        settings=settings_of(cfg),
         run_dir=run_dir,
         coverage=cfg.evaluation.coverage,
         resume=Path(cfg.resume) if cfg.resume else None,
@@ -66,11 +76,14 @@ def main(cfg: DictConfig) -> float:
         allow_leakage=leaks.allowed,
         overlap=leaks.as_dict(),
         training=training_notes(trials),
+        shown=pooled_shown(trials),
+        run=choices_of(cfg),
         notice=source.notice,
         draws=cfg.evaluation.draws,
     )
-    deliver(cfg, table, folds, trials, systems, results, recipe=recipe, run_dir=run_dir)
-    return float(results["test"][primary(systems)]["ua"]["value"])
+    deliver(cfg, table, folds, trials, systems, results, recipe=recipe, engine=engine, run_dir=run_dir)
+    log_results(cfg, results, run_dir)
+    return validation_score(trials)
 
 
 if __name__ == "__main__":

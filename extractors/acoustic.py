@@ -8,11 +8,12 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from extractors.audio import MIN_SAMPLES, RESAMPLER, SAMPLE_RATE
 from extractors.clips import ClipsError
 from extractors.conditioning import Conditioning, NoSpeechError, Treatment
-from extractors.descriptors import PITCH_WINDOW, WINDOW, describe_frames
+from extractors.descriptors import HOP, PITCH_WINDOW, SPECTRAL, VOICE, WINDOW, Descriptors, describe_frames
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
 from extractors.functionals import FEATURE_NAMES, summarize
@@ -21,6 +22,8 @@ from extractors.types import Embedding, Float32
 log = logging.getLogger(__name__)
 
 VERSION = 1  # of the features; raise it with every change of a number, or stores answer with the old ones
+FRAME = 2 * HOP  # samples, 20 ms: 50 frames a second, as of the encoders that learn theirs
+FRAME_NAMES: tuple[str, ...] = (*SPECTRAL, *VOICE, "active", "voiced")
 LOWEST_PITCH = SAMPLE_RATE / (PITCH_WINDOW - WINDOW)  # Hz; one period has to fit beside the correlated 25 ms
 
 
@@ -38,8 +41,11 @@ class AcousticExtractor:
     Absolute level counts, so clips recorded at different distances differ for that reason too: `loudness=-23` takes that
     away, and with it what level says of a voice.
 
+    With `frames=True`, `.frames` is (frames, 31), the descriptors of each 20 ms themselves, as `frame_names` lists them:
+    not as wide as the vector, and not what its functionals are of.
+
     `pitch_min` and `pitch_max` (Hz) bound the pitch. `loudness` and `trim_silence`: see
-    `extractors.conditioning.Conditioning`. There are no sequences: `frames=True` is an `InputError`.
+    `extractors.conditioning.Conditioning`.
 
     >>> extractor = AcousticExtractor()
     >>> second = 0.3 * np.sin(2 * np.pi * 220 * np.arange(16_000) / 16_000, dtype=np.float32)
@@ -52,9 +58,11 @@ class AcousticExtractor:
 
     name = "acoustic"
     modality: Literal["speech"] = "speech"
-    frame_rate: float | None = None
+    frame_rate: float | None = SAMPLE_RATE / FRAME  # Hz
     feature_names = FEATURE_NAMES
+    frame_names = FRAME_NAMES
     dim = len(FEATURE_NAMES)
+    frames_dim = len(FRAME_NAMES)
 
     def __init__(
         self,
@@ -92,16 +100,13 @@ class AcousticExtractor:
         """One embedding per clip, in order; each clip is (samples,) float, mono, 16 kHz, at least 400 samples.
 
         Every value is finite, also for silence. Raises `ClipsError` (an `InputError`) for arrays that are no such
-        clips, or hold no speech where silence is trimmed, and `InputError` where `frames` are asked for.
+        clips, or hold no speech where silence is trimmed.
         """
-        if frames:
-            hint = "Use a head that takes pooled vectors, or speech=emotion2vec_plus_large."
-            raise InputError("acoustic features describe whole clips; there are no sequences", hint=hint)
         plans = [self._plan(clip) for clip in clips]
         if reasons := {i: plan for i, plan in enumerate(plans) if isinstance(plan, str)}:
             raise ClipsError(reasons, len(clips), hint="Pass (samples,) float arrays, mono, 16 kHz, of speech.")
         treatments = [plan for plan in plans if isinstance(plan, Treatment)]  # which all are
-        return [self._embedding(clip, plan) for clip, plan in zip(clips, treatments, strict=True)]
+        return [self._embedding(clip, plan, frames) for clip, plan in zip(clips, treatments, strict=True)]
 
     def _plan(self, clip: Any) -> Treatment | str:
         """What to do to a clip, or why it cannot be used."""
@@ -112,10 +117,30 @@ class AcousticExtractor:
         except NoSpeechError as error:
             return error.reason
 
-    def _embedding(self, clip: Any, plan: Treatment) -> Embedding:
+    def _embedding(self, clip: Any, plan: Treatment, frames: bool) -> Embedding:
         samples = plan.apply(np.asarray(clip, np.float32))
-        descriptors = describe_frames(samples, pitch_min=self.pitch_min, pitch_max=self.pitch_max)
-        return Embedding(vector=summarize(descriptors), start=plan.start / SAMPLE_RATE)
+        found = describe_frames(samples, pitch_min=self.pitch_min, pitch_max=self.pitch_max)
+        sequence = every_20_ms(found) if frames else None
+        return Embedding(vector=summarize(found), frames=sequence, start=plan.start / SAMPLE_RATE)
+
+
+def every_20_ms(found: Descriptors) -> Float32:
+    """(frames, 31) float32 in the order of `FRAME_NAMES`: means of two neighbours, of VOICE over those that are voiced.
+
+    VOICE is 0 where neither is; `active` and `voiced` are the shares of the two that are so.
+    """
+    spectral = np.stack([found.values[name] for name in SPECTRAL], axis=1)  # (10 ms, descriptors)
+    voice = np.stack([found.values[name] for name in VOICE], axis=1)
+    starts = np.arange(0, len(spectral), FRAME // HOP)
+    count = np.diff(np.append(starts, len(spectral)))[:, None]  # the last stands alone where they are odd
+
+    def total(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.add.reduceat(np.asarray(values, np.float64), starts, axis=0)
+
+    voiced, active = total(found.voiced[:, None]), total(found.active[:, None])
+    mean_voice = total(np.where(found.voiced[:, None], voice, 0.0)) / np.maximum(voiced, 1)
+    columns = [total(spectral) / count, mean_voice, active / count, voiced / count]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def _problem(clip: Any) -> str | None:

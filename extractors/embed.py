@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from extractors.errors import InputError, MissingExtraError
-from extractors.rows import check_shapes
+from extractors.rows import check_shapes, frames_dim
 from extractors.types import Embedding, Extractor
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Embedder:
                 f"{self._extractor.name} gives no frames", hint="Set frames=false, or use another encoder."
             )
         try:
-            check_shapes(embedding, self._extractor.dim)
+            check_shapes(embedding, self._extractor.dim, frames_dim(self._extractor))
         except ValueError as error:
             return error
         return embedding if self._frames or embedding.frames is None else replace(embedding, frames=None)

@@ -43,4 +43,8 @@ class MissingExtraError(EmofuseError, ImportError):
     exit_code = 2
 
     def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
         super().__init__(f"{package} is needed here and is not installed. Run: pip install 'emofuse[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.package, self.extra)  # a sweep's worker hands it to the main process

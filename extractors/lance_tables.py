@@ -108,17 +108,36 @@ def read_column(table: Table, rows: RowIds, column: str, to_numpy: Callable[[pa.
 
 def read_frames(table: Table, rows: RowIds, lengths: NDArray[np.int64]) -> Iterator[Float32]:
     """(frames, dim) float32 of each row, in order, `FRAMES_AT_ONCE` bytes at a time."""
-    ends = np.cumsum(lengths * table.schema.field("vector").type.list_size * 4)
+    ends = np.cumsum(lengths * frames_width(table) * 4)
     first = 0
     while first < len(rows):
         before = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, before + FRAMES_AT_ONCE, "right")))
-        picked = table.take_row_ids(np.unique(rows[first:last]).tolist()).select(["frames"]).with_row_id().to_arrow()
-        place = {row: i for i, row in enumerate(picked["_rowid"].to_pylist())}
-        frames = picked["frames"].combine_chunks()
-        for row in rows[first:last].tolist():
-            yield frames_of(frames[place[row]])
+        yield from (frames.copy() for frames in take_frames(table, rows[first:last]))
         first = last
+
+
+def take_frames(table: Table, rows: RowIds) -> list[Float32]:
+    """(frames, dim) float32 of each of a few rows, which may repeat; views of memory that all of them share."""
+    picked = table.take_row_ids(np.unique(rows).tolist()).select(["frames"]).with_row_id().to_arrow()
+    found = [frames for chunk in picked["frames"].chunks for frames in frames_of(chunk)]
+    place = dict(zip(picked["_rowid"].to_pylist(), found, strict=True))
+    return [place[row] for row in rows.tolist()]
+
+
+def frames_width(table: Table) -> int:
+    """Values of one frame."""
+    return int(table.schema.field("frames").type.value_type.list_size)
+
+
+def retype_frames(table: Table, kind: pa.ListType) -> bool:
+    """Make the column of frames one of another type, where no row has any. False where some have."""
+    if table.count_rows("num_frames > 0"):
+        return False
+    table.drop_columns(["frames"])
+    table.add_columns(pa.field("frames", kind))
+    table.checkout_latest()
+    return True
 
 
 def worth_merging(table: Table) -> bool:

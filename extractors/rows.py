@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -34,13 +35,24 @@ class StoredExtractor:
     labels: tuple[str, ...]
     describe: dict[str, Any]
     frames_dtype: str
+    frames_dim: int
     rows: int | None = None
+
+
+def frames_dim(extractor: Extractor) -> int:
+    """Width of an extractor's frames: its attribute `frames_dim` where it has one, else that of its vectors."""
+    return int(getattr(extractor, "frames_dim", extractor.dim))
+
+
+def frames_type(extractor: Extractor, frames_dtype: FramesDtype) -> pa.ListType:
+    """Of the column that holds (frames, dim) of each row, or null."""
+    return pa.list_(pa.list_(FRAMES_DTYPES[frames_dtype], frames_dim(extractor)))
 
 
 def table_schema(extractor: Extractor, labels: Sequence[str], frames_dtype: FramesDtype) -> pa.Schema:
     """Columns of an extractor's table; the extractor itself is described in the schema's metadata.
 
-    key str · vector (dim,) float32 · num_frames int32, 0 where none are kept · frames (frames, dim) or null ·
+    key str · vector (dim,) float32 · num_frames int32, 0 where none are kept · frames (frames, frames_dim) or null ·
     scores (classes,) float32 or null.
     """
     record = {
@@ -58,7 +70,7 @@ def table_schema(extractor: Extractor, labels: Sequence[str], frames_dtype: Fram
             pa.field("key", pa.string(), nullable=False, metadata=PRIMARY_KEY),
             pa.field("vector", pa.list_(pa.float32(), extractor.dim), nullable=False),
             pa.field("num_frames", pa.int32(), nullable=False),
-            pa.field("frames", pa.list_(pa.list_(FRAMES_DTYPES[frames_dtype], extractor.dim))),
+            pa.field("frames", frames_type(extractor, frames_dtype)),
             pa.field("scores", pa.list_(pa.float32())),
         ],
         metadata={METADATA: json.dumps(record, ensure_ascii=False)},
@@ -71,9 +83,9 @@ def stored_extractor(table: str, schema: pa.Schema, rows: int | None = None) -> 
     if record.pop("format", None) != FORMAT:
         raise InputError(f"store: table {table} is from another program, or from another version of Emofuse")
     record["labels"] = tuple(record["labels"])
-    kind = schema.field("frames").type.value_type.value_type
-    dtype = next(name for name, candidate in FRAMES_DTYPES.items() if candidate == kind)
-    return StoredExtractor(table=table, frames_dtype=dtype, rows=rows, **record)
+    frame = schema.field("frames").type.value_type
+    dtype = next(name for name, candidate in FRAMES_DTYPES.items() if candidate == frame.value_type)
+    return StoredExtractor(table=table, frames_dtype=dtype, frames_dim=frame.list_size, rows=rows, **record)
 
 
 def to_rows(keys: Sequence[str], embeddings: Sequence[Embedding], schema: pa.Schema) -> pa.Table:
@@ -81,14 +93,15 @@ def to_rows(keys: Sequence[str], embeddings: Sequence[Embedding], schema: pa.Sch
     dim = schema.field("vector").type.list_size
     vectors = np.stack([embedding.vector for embedding in embeddings], dtype=np.float32)  # (rows, dim)
     scores = [None if embedding.scores is None else embedding.scores for embedding in embeddings]
-    columns = [
-        pa.array(keys, pa.string()),
-        pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dim),
-        pa.array([0 if embedding.frames is None else len(embedding.frames) for embedding in embeddings], pa.int32()),
-        _frames([embedding.frames for embedding in embeddings], schema.field("frames").type),
-        pa.array(scores, schema.field("scores").type),
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    lengths = [0 if embedding.frames is None else len(embedding.frames) for embedding in embeddings]
+    columns = {
+        "key": pa.array(keys, pa.string()),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dim),
+        "num_frames": pa.array(lengths, pa.int32()),
+        "frames": _frames([embedding.frames for embedding in embeddings], schema.field("frames").type),
+        "scores": pa.array(scores, schema.field("scores").type),
+    }
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _frames(sequences: Sequence[Float32 | None], kind: pa.ListType) -> pa.Array:
@@ -104,15 +117,15 @@ def _frames(sequences: Sequence[Float32 | None], kind: pa.ListType) -> pa.Array:
     )
 
 
-def check_shapes(embedding: Embedding, dim: int) -> None:
-    """Raise ValueError, fit for a table of failures, for an embedding that is not (dim,) finite numbers."""
+def check_shapes(embedding: Embedding, dim: int, frames_dim: int) -> None:
+    """Raise ValueError, fit for a table of failures, where vector or frames have not these widths, or are not finite."""
     if embedding.vector.shape != (dim,):
         raise ValueError(f"the vector has shape {embedding.vector.shape}, expected ({dim},)")
     if not np.isfinite(embedding.vector).all():
         raise ValueError("the vector is not finite")
     if embedding.frames is not None:
-        if embedding.frames.ndim != 2 or embedding.frames.shape[1] != dim or not len(embedding.frames):
-            raise ValueError(f"the frames have shape {embedding.frames.shape}, expected (frames, {dim})")
+        if embedding.frames.ndim != 2 or embedding.frames.shape[1] != frames_dim or not len(embedding.frames):
+            raise ValueError(f"the frames have shape {embedding.frames.shape}, expected (frames, {frames_dim})")
         if not np.isfinite(embedding.frames).all():
             raise ValueError("the frames are not finite")
     if embedding.scores is not None and not np.isfinite(embedding.scores).all():
@@ -124,9 +137,14 @@ def vectors_of(column: pa.Array) -> Float32:
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
-def frames_of(row: pa.ListScalar) -> Float32:
-    """One row's frames -> (frames, dim) float32."""
-    return vectors_of(row.values).astype(np.float32)
+def frames_of(column: pa.Array) -> list[Float32]:
+    """Each row's frames, (frames, dim) float32; of a float32 column they are views of its memory, not to be written."""
+    ends = column.offsets.to_numpy()
+    values = column.values.values.to_numpy(zero_copy_only=False)
+    dim = column.type.value_type.list_size
+    found = values[(column.values.offset + ends[0]) * dim :][: (ends[-1] - ends[0]) * dim].reshape(-1, dim)
+    frames = found.astype(np.float32, copy=False)
+    return [frames[first - ends[0] : last - ends[0]] for first, last in pairwise(ends)]
 
 
 def scores_of(column: pa.Array, classes: int | None = None) -> Float32:

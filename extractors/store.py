@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import lancedb
 import numpy as np
@@ -35,6 +35,8 @@ from extractors.rows import (
     FramesDtype,
     StoredExtractor,
     check_shapes,
+    frames_dim,
+    frames_type,
     scores_of,
     stored_extractor,
     table_schema,
@@ -49,6 +51,15 @@ NO_SPACE = re.compile(r"os error (27|28|122)\b|no space left|file too large|quot
 
 class StoreError(EmofuseError):
     """The store could not be read or written: no space, no permission, damage. What was committed before stays."""
+
+
+class LocatedFrames(NamedTuple):
+    """The rows of some keys in one version of a table, their numbers of frames, and the width of a frame."""
+
+    table: Table
+    rows: lance_tables.RowIds
+    lengths: NDArray[np.int64]
+    dim: int
 
 
 class EmbeddingStore:
@@ -113,7 +124,7 @@ class EmbeddingStore:
             raise ValueError(f"{len(strangers)} of {len(keys)} keys are not of {extractor.name}: {strangers[0]!r}")
         unique = dict(zip(keys, embeddings, strict=True))
         for embedding in unique.values():
-            check_shapes(embedding, extractor.dim)
+            check_shapes(embedding, extractor.dim, frames_dim(extractor))
         if not unique:
             return 0
         with self._explained("written"):
@@ -141,6 +152,27 @@ class EmbeddingStore:
                 if not lengths.all():
                     self._missing([asked[i] for i in np.flatnonzero(lengths == 0)], "frames of ")
                 yield from lance_tables.read_frames(table, rows, lengths)
+
+    def locate_frames(self, keys: Sequence[str]) -> LocatedFrames:
+        """Where the frames of `keys`, all of one extractor, are now; read by `read_located`. KeyError where a key has none.
+
+        What it knows holds for the table as it is: reading many small batches then looks for keys once.
+        """
+        if len({key[:PREFIX_DIGITS] for key in keys}) != 1:
+            raise ValueError("expected keys of one extractor")
+        with self._explained("read"), in_use(self.path):
+            table, rows, lengths = self._locate(keys[0][:PREFIX_DIGITS], keys)
+            if not lengths.all():
+                self._missing([keys[int(i)] for i in np.flatnonzero(lengths == 0)], "frames of ")
+            return LocatedFrames(table, rows, lengths, lance_tables.frames_width(table))
+
+    def read_located(self, located: LocatedFrames, index: NDArray[np.int64]) -> list[Float32]:
+        """(frames, dim) float32 of the keys at the places `index`, which may repeat. Not to be written.
+
+        Raises StoreError where the table was compacted meanwhile and what it was is gone: locate again.
+        """
+        with self._explained("read"), in_use(self.path):
+            return lance_tables.take_frames(located.table, located.rows[index]) if len(index) else []
 
     def tables(self) -> list[StoredExtractor]:
         """The extractors that have rows here, by table name."""
@@ -245,6 +277,15 @@ class EmbeddingStore:
                 f"store: {self.path} has vectors of {stored.dim} values from {stored.name}; {extractor.name}, with the "
                 f"same fingerprint, gives {extractor.dim}",
                 hint="The fingerprint must cover every setting that changes the numbers. Or use another store.path.",
+            )
+        if frames and stored.frames_dim != frames_dim(extractor):
+            # written before this extractor had frames, or had them of this width
+            if lance_tables.retype_frames(table, frames_type(extractor, self.frames_dtype)):
+                return
+            raise InputError(
+                f"store: {self.path} has frames of {stored.frames_dim} values from {stored.name}; they now are of "
+                f"{frames_dim(extractor)}",
+                hint="Use another store.path.",
             )
         if frames and stored.frames_dtype != self.frames_dtype:
             raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ class SentenceTransformerExtractor:
 
     With `frames=True`, `.frames` is (tokens, width): the model's token vectors, without padding, with the special tokens
     and the prompt that the model puts around a text (as `encode(output_value="token_embeddings")`); the parts of a long
-    text one after another. `width` is that of the transformer, which in a few models is not `dim`.
+    text one after another. `width` is that of the transformer, `frames_dim`, which in a few models is not `dim`.
 
     `prompt` is put before every text ("query: " for e5 models); None takes the model's own default, if it has one.
     `normalize` scales vectors to unit length where the model does not itself. `device`: "auto", "cpu", "cuda", "cuda:1".
@@ -103,6 +104,15 @@ class SentenceTransformerExtractor:
         kinds = [type(module).__name__ for module in self.model]
         modes = [getattr(module, "pooling_mode", "") for module in self.model]
         return [f"{kind} {mode}".strip() for kind, mode in zip(kinds, modes, strict=True)]
+
+    @cached_property
+    def frames_dim(self) -> int:
+        """Width of the tokens' vectors, in a few models not `dim`; `dim` for a model that has none."""
+        try:
+            [embedding] = self._encode([("a", 1)], frames=True)
+        except InputError:
+            return self.dim
+        return self.dim if embedding.frames is None else int(embedding.frames.shape[1])
 
     def describe(self) -> dict[str, Any]:
         """What the fingerprint covers and what a reader wants to know, JSON-able."""

@@ -35,7 +35,7 @@ class Embedding:
     """What an extractor says of one clip.
 
     vector : (dim,) float32, pooled over the clip
-    frames : (frames, dim) float32 or None; one row per audio frame, or per text token
+    frames : (frames, frames_dim) float32 or None; one row per audio frame, or per text token
     scores : (classes,) float32 or None; probabilities, only of models that classify
     labels : the names of `scores`, in its order
     start  : seconds into the clip at which `frames` begin; above 0 only where silence was trimmed. Stores do not keep it
@@ -59,6 +59,8 @@ class Extractor(Protocol):
     `fingerprint` is a hex digest of all that changes the numbers (model id, weight hash, settings that
     matter, the resampler), and of nothing else: not of batch size, device or thread count.
     `describe()` is the same as readable JSON-able data, for bundles and reports.
+
+    Where frames are not as wide as vectors, an attribute `frames_dim` says how wide they are.
     """
 
     @property

@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from extractors.errors import InputError
 from extractors.types import Modality
+from fusion.ensemble import Ensemble
 from fusion.heads.base import Head
 from fusion.model import FusionModel
 
-FORMAT = 1  # of model.json; raised when an older Emofuse could not read a newer file
+FORMAT = 2  # of model.json; raised when an older Emofuse could not read a newer file
 
 OWN_HEADS = "fusion.heads."
 OWN_EXTRACTORS = "extractors."
@@ -36,6 +37,7 @@ class BundleInfo:
     head      : the head's `_target_` and keyword arguments
     prior     : share of each label among the training rows, in the order of `labels`
     threshold : below this confidence the answer is `uncertain`
+    members   : how many models are asked together; with more than one, each has its temperature among the weights
     """
 
     labels: tuple[str, ...]
@@ -47,6 +49,7 @@ class BundleInfo:
     threshold: float = 0.0
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    members: int = 1
     format: int = FORMAT
 
     @property
@@ -79,7 +82,7 @@ def build(target: str, arguments: dict[str, Any], *, prefix: str, trusted: Seque
         raise InputError(f"the bundle's arguments of {target!r} do not fit: {error}") from error
 
 
-def save_bundle(folder: Path, model: FusionModel, info: BundleInfo, card: str) -> Path:
+def save_bundle(folder: Path, model: FusionModel | Ensemble, info: BundleInfo, card: str) -> Path:
     """Write the bundle as one step: a folder that is there is whole. An older one at the same place is replaced."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,20 +124,25 @@ def read_info(folder: Path) -> BundleInfo:
         info = BundleInfo(**raw)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{folder}/model.json is damaged: {error}") from error
+    if not isinstance(info.members, int) or info.members < 1:
+        raise InputError(f"{folder}/model.json is damaged: {info.members!r} members")
     if len(info.prior) != len(info.labels):
         raise InputError(f"{folder}/model.json is damaged: {len(info.labels)} labels, {len(info.prior)} priors")
     return info
 
 
-def load_bundle(folder: Path, *, trusted: Sequence[str] = ()) -> tuple[FusionModel, BundleInfo]:
+def load_bundle(folder: Path, *, trusted: Sequence[str] = ()) -> tuple[FusionModel | Ensemble, BundleInfo]:
     """The model, ready to predict on the CPU, and what is known of it."""
     info = read_info(folder)
     arguments = {key: value for key, value in info.head.items() if key not in ("_target_", "_partial_")}
     arguments |= {"dims": info.dims, "num_classes": len(info.labels)}
-    head = build(str(info.head.get("_target_")), arguments, prefix=OWN_HEADS, trusted=trusted)
-    if not isinstance(head, Head):
-        raise InputError(f"the bundle wants {info.head['_target_']!r} as its head, which is no fusion head")
-    model = FusionModel(head)
+    members = []
+    for _ in range(info.members):
+        head = build(str(info.head.get("_target_")), arguments, prefix=OWN_HEADS, trusted=trusted)
+        if not isinstance(head, Head):
+            raise InputError(f"the bundle wants {info.head['_target_']!r} as its head, which is no fusion head")
+        members.append(FusionModel(head))
+    model = Ensemble(members) if info.members > 1 else members[0]
     try:
         model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
     except Exception as error:  # safetensors and torch raise their own types for damaged or foreign weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from copy import deepcopy
 from datetime import timedelta
@@ -120,11 +121,14 @@ class LongFitLog(Callback):
     def __init__(self, *, every_seconds: float = 10.0) -> None:
         self.every_seconds = every_seconds
         self._start = self._said = 0.0
-        self._first_step = 0
+        self._first_step = self._epoch_step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = self._said = time.monotonic()
         self._first_step = trainer.global_step
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._epoch_step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -136,9 +140,13 @@ class LongFitLog(Callback):
         rate = (trainer.global_step - self._first_step) / (now - self._start)  # steps a second
         epoch, left = f"{trainer.current_epoch + 1}", ""
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
-            steps = trainer.max_epochs * int(trainer.num_training_batches) - trainer.global_step
             epoch += f" of at most {trainer.max_epochs}"
-            left = f", at most {timedelta(seconds=round(steps / max(rate, 1e-9)))} left"
+            per_epoch = float(trainer.num_training_batches)
+            if not math.isfinite(per_epoch):  # batches of sequences: as many as there were in the epochs so far
+                per_epoch = self._epoch_step / trainer.current_epoch if trainer.current_epoch else math.nan
+            steps = trainer.max_epochs * per_epoch - trainer.global_step
+            if math.isfinite(steps):
+                left = f", at most {timedelta(seconds=round(steps / max(rate, 1e-9)))} left"
         loss = trainer.callback_metrics.get("val/loss")
         judged = "" if loss is None else f", val/loss {float(loss):.4f}"
         log.info("training: epoch %s, %.0f steps/s%s%s", epoch, rate, left, judged)

@@ -12,13 +12,15 @@ import re
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -26,6 +28,9 @@ from extractors.errors import EmofuseError, InputError
 
 VERBS = {  # verb -> (module with `main`, what it does)
     "train": ("train", "a table of speech, words and labels in; a trained, measured classifier out"),
+    "compare": ("fusion.verbs.compare", "finished runs side by side: one table, paired tests, pictures"),
+    "rerun": ("fusion.verbs.rerun", "repeat a finished run, and say whether its figures agree"),
+    "manifest": ("fusion.verbs.manifest", "a manifest from a corpus as it is distributed: iemocap, meld, ravdess, …"),
     "extract": ("fusion.verbs.extract", "fill the embedding store from a manifest; resumable"),
     "import": ("fusion.verbs.import_", "vectors that FunASR, the WebUI or an export wrote, into the store"),
     "predict": ("fusion.verbs.predict", "labels, probabilities and reasons for new clips, from a bundle"),
@@ -42,6 +47,23 @@ USAGE = "\n".join(
     ]
 )
 
+OPTIONS_WITH_VALUE = frozenset(
+    [
+        "--config-path",
+        "-cp",
+        "--config-name",
+        "-cn",
+        "--config-dir",
+        "-cd",
+        "--package",
+        "-p",
+        "--cfg",
+        "-c",
+        "--info",
+        "-i",
+    ]
+)  # Hydra's
+
 Task = Callable[[DictConfig], Any]
 
 
@@ -54,17 +76,20 @@ def conf_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """`${emofuse.root:}` the checkout, `${emofuse.token:}` four hex digits that keep run folders apart."""
+    """`${emofuse.root:}` the checkout, `${emofuse.token:}` eight hex digits that keep run folders apart."""
     OmegaConf.register_new_resolver("emofuse.root", lambda: str(conf_folder().parent), replace=True)
     # cached: Hydra resolves a run folder more than once and must get the same answer
-    OmegaConf.register_new_resolver("emofuse.token", lambda: secrets.token_hex(2), use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("emofuse.token", lambda: secrets.token_hex(4), use_cache=True, replace=True)
 
 
-def verb(name: str, *, literal: Mapping[str, str] | None = None) -> Callable[[Task], Callable[[], None]]:
+def verb(
+    name: str, *, literal: Mapping[str, str] | None = None, positional: Sequence[str] = ()
+) -> Callable[[Task], Callable[[], None]]:
     """Make `task(cfg)` the Hydra app of conf/<name>.yaml, with Emofuse's messages and exit codes.
 
-    `literal` maps arguments whose value is taken as it stands (a sentence, a path) to the key it sets: Hydra's
-    grammar would trip over a comma or an apostrophe in it.
+    `positional` names the keys that bare arguments set, in their order; a last name that ends in `*` takes all the rest
+    as a list: `("corpus", "root")`, `("runs*",)`. `literal` maps arguments whose value is taken as it stands (a
+    sentence, a path) to the key it sets: Hydra's grammar would trip over a comma or an apostrophe in it.
     """
 
     def decorate(task: Task) -> Callable[[], None]:
@@ -74,9 +99,9 @@ def verb(name: str, *, literal: Mapping[str, str] | None = None) -> Callable[[Ta
                 _refuse_unknown_keys(cfg, name)
                 return task(cfg)
             except EmofuseError as error:
-                _fail(error)
+                _refuse(error)
             except (HydraException, OmegaConfBaseException) as error:  # a component refused its configuration
-                _fail(_as_input_error(error, name))
+                _refuse(_as_input_error(error, name))
             except KeyboardInterrupt:
                 sys.stderr.write("\nStopped. What was extracted is kept; the same command goes on from there.\n")
                 raise SystemExit(1) from None
@@ -87,10 +112,13 @@ def verb(name: str, *, literal: Mapping[str, str] | None = None) -> Callable[[Ta
             register_resolvers()
             if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
                 _fail(InputError("--experimental-rerun reads a pickle, and Emofuse reads nothing that can run code"))
-            sys.argv[1:] = [_quoted(argument, literal or {}) for argument in sys.argv[1:]]
+            arguments = _named(sys.argv[1:], positional)
+            sys.argv[1:] = [_quoted(argument, literal or {}) for argument in arguments]
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving with 1
             try:
                 hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(job)()
+            except EmofuseError as error:  # a job of a sweep
+                _fail(error)
             except (HydraException, OmegaConfBaseException) as error:
                 _fail(_as_input_error(error, name))
 
@@ -118,6 +146,48 @@ def main() -> None:
     module.main()
 
 
+def _named(arguments: Sequence[str], positional: Sequence[str]) -> list[str]:
+    """Bare arguments as overrides of the keys they stand for; what is `key=value` or an option stays.
+
+    >>> _named(["iemocap", "/data/it's", "variant=4way"], ("corpus", "root"))
+    ['corpus=iemocap', "root='/data/it\\\\'s'", 'variant=4way']
+    >>> _named(["runs/a", "runs/b", "--cfg", "job"], ("runs*",))
+    ["runs=['runs/a','runs/b']", '--cfg', 'job']
+    """
+    if not positional:
+        return list(arguments)
+    names, rest = [name for name in positional if not name.endswith("*")], positional[-1].removesuffix("*")
+    kept: list[str] = []
+    bare: list[str] = []
+    value_of_option = False
+    for argument in arguments:
+        if value_of_option or argument.startswith("-") or re.match(r"[+~]*[\w./@]+=", argument):
+            kept.append(argument)
+        else:
+            bare.append(argument)
+            continue
+        value_of_option = argument in OPTIONS_WITH_VALUE
+    given = [f"{name}={_literal(value)}" for name, value in zip(names, bare, strict=False)]
+    left = bare[len(names) :]
+    if left and positional[-1].endswith("*"):
+        given.append(f"{rest}=[{','.join(map(_string, left))}]")
+    elif left:
+        _fail(
+            InputError(f"expected {' '.join(names)}, got also {' '.join(left)}", hint="Other settings are key=value.")
+        )
+    return [*given, *kept]
+
+
+def _literal(value: str) -> str:
+    """A value as Hydra's grammar takes it: a plain word as it stands, anything else quoted."""
+    return value if re.fullmatch(r"[A-Za-z_]\w*", value) else _string(value)
+
+
+def _string(value: str) -> str:
+    value = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return "'" + value.replace("${", "\\${") + "'"
+
+
 def _quoted(argument: str, literal: Mapping[str, str]) -> str:
     """`text=It's late, go` as the Hydra override of its key, quoted; any other argument as it came.
 
@@ -127,8 +197,14 @@ def _quoted(argument: str, literal: Mapping[str, str]) -> str:
     name, equals, value = argument.partition("=")
     if not equals or name not in literal:
         return argument
-    value = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
-    return f"{literal[name]}='{value.replace('${', chr(92) + '${')}'"
+    return f"{literal[name]}={_string(value)}"
+
+
+def _refuse(error: EmofuseError) -> None:
+    """As `_fail`; but one job of a sweep is left to Hydra, which notes it as failed and goes on to the others."""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise error
+    _fail(error)
 
 
 def _fail(error: EmofuseError) -> None:
@@ -223,6 +299,8 @@ def _as_input_error(error: Exception, name: str) -> InputError:
         return InputError(f"{key}: expected a value, got none", hint=f"Give {key}=… on the command line.")
     missing = re.search(r"Could not find '([^']+)'", message)
     if missing:
+        if missing.group(1) in ("hydra/launcher/joblib", "hydra/sweeper/optuna"):
+            return InputError(f"{missing.group(1)} is not installed. Run: pip install 'emofuse[sweep]'")
         group, _, choice = missing.group(1).rpartition("/")
         choices = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
         return InputError(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -17,15 +19,19 @@ from extractors.types import Modality
 from fusion.bundle import BundleInfo, save_bundle
 from fusion.data.folds import Fold
 from fusion.data.table import FeatureTable
+from fusion.engines.base import Engine, Job
+from fusion.ensemble import Ensemble
 from fusion.evaluation.calibration import Calibration
 from fusion.evaluation.report import write_report
 from fusion.evaluation.results import versions, write_predictions, write_results
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.tables import print_results
 from fusion.evaluation.verdict import primary
-from fusion.experiment import Trial, best_trials, calibrate_on, fit
-from fusion.model_card import model_card
-from fusion.training import FittedFold
+from fusion.experiment import Trial, Trials, best_trials, fit_jobs, judge_validation
+from fusion.label_errors import write_label_errors
+from fusion.model import FusionModel
+from fusion.model_card import Origin, model_card
+from fusion.recipe import settings_of
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +40,20 @@ def deliver(
     cfg: DictConfig,
     table: FeatureTable,
     folds: Sequence[Fold],
-    trials: Mapping[str, Sequence[Trial]],
+    trials: Trials,
     systems: Mapping[str, Scored],
     results: dict[str, Any],
     *,
     recipe: Mapping[str, Any],
+    engine: Engine,
     run_dir: Path,
 ) -> None:
     """Write everything of a run into its folder, and print the table. Of several processes only the first writes."""
-    resume = Path(cfg.resume) if cfg.resume else None
-    model = bundled(
-        cfg, table, folds, trials, recipe=recipe, run_dir=run_dir, resume=resume
-    )  # all processes take part in a fit
+    chosen = bundled(cfg, table, folds, trials, recipe=recipe, engine=engine, run_dir=run_dir)  # all processes fit
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return
-    write_predictions(run_dir / "predictions.csv", systems, table.labels)
+    write_predictions(run_dir / "predictions.csv", systems, table.labels, rows=table.rows)
+    write_label_errors(run_dir / "label_errors.csv", systems[primary(trials)], table)
     report = write_report(
         run_dir,
         results,
@@ -57,28 +62,38 @@ def deliver(
         config_yaml=OmegaConf.to_yaml(cfg, resolve=True),
         texts=dict(zip(table.rows["id"], table.rows["text"], strict=True)),
     )
-    info = describe(cfg, table, model, results, system=primary(trials))
-    card = model_card(info, results, refitted=model.refitted)
-    bundle = save_bundle(run_dir / "bundle", model.fitted.model, info, card)
+    bundle = save_model(run_dir / "bundle", cfg, table, chosen, results, system=primary(trials))
+    if cfg.bundle.keep_folds:
+        for trial, kept in fold_models(folds, trials):
+            name = trial.fold if len(results["seeds"]) == 1 else f"{trial.fold}-seed-{trial.seed}"
+            save_model(run_dir / "bundles" / name, cfg, table, kept, results, system=primary(trials))
     write_results(run_dir / "results.json", results)  # last: where it stands, all the rest does
     print_results(results)
     log.info("\nreport  %s\nbundle  %s", report, bundle)
 
 
-def history_of(trials: Mapping[str, Sequence[Trial]]) -> Iterator[dict[str, Any]]:
+def history_of(trials: Trials) -> Iterator[dict[str, Any]]:
     """A record per epoch of every fit, for the learning curves."""
     for system, runs in trials.items():
+        seeds = len({trial.seed for trial in runs})
         for trial in runs:
             for epoch in trial.fitted.history:
                 yield {
                     "system": system,
-                    "fold": trial.scored.fold_names[0],
+                    "fold": trial.fold if seeds == 1 else f"{trial.fold}, seed {trial.seed}",
                     "epoch": int(epoch["epoch"]),
                     "train_loss": epoch.get("train/loss"),
                     "val_loss": epoch.get("val/loss"),
                     "val_ua": epoch.get("val/uar"),
                     "chosen": int(epoch["epoch"]) == trial.fitted.best_epoch,
                 }
+
+
+def choices_of(cfg: DictConfig) -> dict[str, Any]:
+    """What was chosen from each group, and what was overridden, so that runs can be told apart."""
+    hydra = HydraConfig.get()
+    groups = {name: choice for name, choice in hydra.runtime.choices.items() if "/" not in name and choice is not None}
+    return {**groups, "modalities": list(cfg.modalities), "overrides": list(hydra.overrides.task)}
 
 
 def clear_earlier(run_dir: Path) -> None:
@@ -89,48 +104,79 @@ def clear_earlier(run_dir: Path) -> None:
         run_dir / "results.json",
         run_dir / "report.html",
         run_dir / "predictions.csv",
+        run_dir / "label_errors.csv",
         *run_dir.glob("*.png"),
     ]:
         path.unlink(missing_ok=True)
-    shutil.rmtree(run_dir / "bundle", ignore_errors=True)
+    for folder in ("bundle", "bundles"):
+        shutil.rmtree(run_dir / folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class Bundled:
-    """The model that the bundle will hold, and the rows it was trained on."""
+    """A model as a bundle will hold it, its calibration, and the rows it was trained on."""
 
-    fitted: FittedFold
+    model: FusionModel | Ensemble
     calibration: Calibration
-    fold: Fold
-    refitted: bool
+    train: NDArray[np.int64]
+    origin: Origin
 
 
 def bundled(
     cfg: DictConfig,
     table: FeatureTable,
     folds: Sequence[Fold],
-    trials: Mapping[str, Sequence[Trial]],
+    trials: Trials,
     *,
     recipe: Mapping[str, Any],
+    engine: Engine,
     run_dir: Path,
-    resume: Path | None = None,
 ) -> Bundled:
-    """The model of a single split; after a cross-validation, one more model trained by the same recipe on all rows."""
-    best = best_trials(trials)[0]
+    """What the bundle ships: the model of a single split, after a cross-validation one more model trained by the same
+    recipe on all rows, or as `bundle.kind` asks all the models together.
+    """
+    best = best_trials(trials)
+    if cfg.bundle.kind == "ensemble" and len(best) > 1:
+        return ensemble(best, np.unique(np.concatenate([fold.train for fold in folds])))
     if len(folds) == 1:
-        return Bundled(best.fitted, best.calibration, folds[0], refitted=False)
+        return Bundled(best[0].fitted.model, best[0].calibration, folds[0].train, "split")
     fold = everything(table, folds[0])
-    modalities: tuple[Modality, ...] = best.fitted.model.modalities  # type: ignore[assignment]
-    fitted = fit(table, fold, modalities, recipe, Path("fits") / fold.name, run_dir=run_dir, resume=resume)
-    return Bundled(fitted, calibrate_on(fitted, table, fold.val, cfg.evaluation.coverage), fold, refitted=True)
+    modalities: tuple[Modality, ...] = best[0].fitted.model.modalities  # type: ignore[assignment]
+    job = Job(fold, modalities, best[0].seed, Path("fits") / fold.name)
+    resume = Path(cfg.resume) if cfg.resume else None
+    [fitted] = fit_jobs(table, [job], recipe, engine=engine, settings=settings_of(cfg), run_dir=run_dir, resume=resume)
+    calibration, _ = judge_validation(fitted, table, fold.val, cfg.evaluation.coverage)
+    return Bundled(fitted.model, calibration, fold.train, "refit")
+
+
+def ensemble(trials: Sequence[Trial], train: NDArray[np.int64]) -> Bundled:
+    """All the models together. No row was held out from all of them, so the threshold is the mean of theirs."""
+    threshold = float(np.mean([trial.calibration.threshold for trial in trials]))
+    together = Ensemble([trial.fitted.model for trial in trials], [trial.calibration.temperature for trial in trials])
+    return Bundled(together.eval(), Calibration(threshold=threshold), train, "ensemble")
+
+
+def fold_models(folds: Sequence[Fold], trials: Trials) -> Iterator[tuple[Trial, Bundled]]:
+    """Each trial of the shipped system, as a bundle of its own."""
+    trained = {fold.name: fold.train for fold in folds}
+    for trial in best_trials(trials):
+        yield trial, Bundled(trial.fitted.model, trial.calibration, trained[trial.fold], "fold")
+
+
+def save_model(
+    folder: Path, cfg: DictConfig, table: FeatureTable, chosen: Bundled, results: Mapping[str, Any], *, system: str
+) -> Path:
+    """Write one bundle."""
+    info = describe(cfg, table, chosen, results, system=system)
+    return save_bundle(folder, chosen.model, info, model_card(info, results, origin=chosen.origin))
 
 
 def describe(
-    cfg: DictConfig, table: FeatureTable, model: Bundled, results: Mapping[str, Any], *, system: str
+    cfg: DictConfig, table: FeatureTable, chosen: Bundled, results: Mapping[str, Any], *, system: str
 ) -> BundleInfo:
     """model.json, from the configuration and what was measured."""
-    counts = np.bincount(table.targets[model.fold.train], minlength=len(table.labels))
-    network = model.fitted.model
+    counts = np.bincount(table.targets[chosen.train], minlength=len(table.labels))
+    network = chosen.model
     return BundleInfo(
         labels=table.labels,
         dims=dict(network.head.dims),  # type: ignore[arg-type]
@@ -141,14 +187,19 @@ def describe(
         },
         head=OmegaConf.to_container(cfg.head, resolve=True),  # type: ignore[arg-type]
         prior=tuple(float(share) for share in counts / counts.sum()),
-        temperature=model.calibration.temperature,
-        threshold=model.calibration.threshold,
+        temperature=chosen.calibration.temperature,
+        threshold=chosen.calibration.threshold,
         metrics=results["test"][system],
         versions=versions(),
+        members=len(network.members) if isinstance(network, Ensemble) else 1,
     )
 
 
 def everything(table: FeatureTable, fold: Fold) -> Fold:
-    """All labelled rows but the validation rows of `fold`; nothing is left to test on."""
+    """All labelled rows but the validation rows of `fold`, and what is the same clip; nothing is left to test on."""
     labelled = np.flatnonzero(table.targets >= 0)
-    return Fold("all", np.setdiff1d(labelled, fold.val), fold.val, np.array([], dtype=np.int64))
+    train = np.setdiff1d(labelled, fold.val)
+    if "content" in table.rows:
+        content = table.rows["content"]
+        train = train[~content.iloc[train].isin(set(content.iloc[fold.val].dropna())).to_numpy()]
+    return Fold("all", train, fold.val, np.array([], dtype=np.int64))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -27,10 +26,13 @@ from extractors.types import Modality
 from fusion.callbacks import LAST
 from fusion.data.folds import Fold
 from fusion.data.table import FeatureTable
+from fusion.engines.base import Engine, Job
 from fusion.evaluation.calibration import Calibration, calibrate
+from fusion.evaluation.metrics import evaluate
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.verdict import FUSION, primary
-from fusion.training import FittedFold, fit_fold, predict_logits
+from fusion.fitted import FittedFold, digest_of, identify, load_fitted, save_fitted
+from fusion.training import predict_logits
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +41,25 @@ Systems = dict[str, tuple[Modality, ...]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One system on one fold: the fitted model, what validation taught about its confidence, and its test rows."""
+    """One system on one fold by one seed.
 
+    fitted      : the model, and how it came about
+    calibration : what validation taught about its confidence
+    scored      : its test rows
+    val_ua      : unweighted accuracy on its validation rows, which chose the epoch
+    shown       : of a fusion, its test rows that have every modality, with only one of them shown, and with "both"
+    """
+
+    fold: str
+    seed: int
     fitted: FittedFold
     calibration: Calibration
     scored: Scored
+    val_ua: float
+    shown: dict[str, Scored] = field(default_factory=dict)
+
+
+Trials = Mapping[str, Sequence[Trial]]
 
 
 def systems_of(modalities: Sequence[Modality]) -> Systems:
@@ -63,93 +79,174 @@ def run_trials(
     folds: Sequence[Fold],
     recipe: Mapping[str, Any],
     *,
+    engine: Engine,
+    seeds: Sequence[int],
+    settings: str,
     run_dir: Path,
     coverage: float,
     resume: Path | None = None,
 ) -> dict[str, list[Trial]]:
-    """Train and score every system on every fold.
+    """Train and score every system on every fold by every seed.
 
     Args:
         table: all rows; fusion uses all its modalities.
         folds: which rows teach, choose and test.
         recipe: the factories and settings of `fit_fold`.
+        engine: what does the fits.
+        seeds: one fit for each of them.
+        settings: all that the recipe was made from, as text: a finished fit of other settings is not taken up.
         run_dir: fits write below `run_dir/fits`.
         coverage: share of validation rows that the `uncertain` threshold lets through.
-        resume: folder of an interrupted run, whose unfinished fits go on from their checkpoints.
+        resume: folder of an interrupted run: its finished fits are taken as they are, its unfinished ones go on.
 
-    Returns system -> its trials, in the order of `folds`.
+    Returns system -> its trials, by seed and within a seed in the order of `folds`.
     """
     systems = systems_of(tuple(table.features))
+    jobs = {
+        (name, seed, fold.name): Job(fold, used, seed, Path("fits") / _place(seeds, seed) / fold.name / name)
+        for seed in seeds
+        for fold in folds
+        for name, used in systems.items()
+    }
+    fits = fit_jobs(
+        table, list(jobs.values()), recipe, engine=engine, settings=settings, run_dir=run_dir, resume=resume
+    )
     trials: dict[str, list[Trial]] = {name: [] for name in systems}
-    with _progress(len(folds) * len(systems)) as (progress, task):
-        for fold in folds:
-            for name, used in systems.items():
-                progress.update(task, description=f"{fold.name} · {name}")
-                fitted = fit(table, fold, used, recipe, Path("fits") / fold.name / name, run_dir=run_dir, resume=resume)
-                trials[name].append(_trial(fitted, table, fold, coverage))
-                progress.advance(task)
+    for (name, _, _), job, fitted in zip(jobs, jobs.values(), fits, strict=True):
+        trials[name].append(_trial(fitted, table, job, coverage))
     return trials
 
 
-def fit(
+def fit_jobs(
     table: FeatureTable,
-    fold: Fold,
-    modalities: Sequence[Modality],
+    jobs: Sequence[Job],
     recipe: Mapping[str, Any],
-    place: Path,
     *,
+    engine: Engine,
+    settings: str,
     run_dir: Path,
     resume: Path | None = None,
-) -> FittedFold:
-    """One fit at `run_dir/place`, going on from the same place of an interrupted run where that left a checkpoint."""
-    checkpoint = resume / place / LAST if resume is not None and (resume / place / LAST).is_file() else None
-    if checkpoint is not None:
-        log.info("going on from %s", checkpoint)
-    return fit_fold(table, fold, modalities=modalities, run_dir=run_dir / place, ckpt_path=checkpoint, **recipe)
+) -> list[FittedFold]:
+    """Do the jobs, whose places are relative to `run_dir`; see `run_trials`. Each is saved as it is finished."""
+    data = digest_of(table)
+    identities = [
+        identify(data, job.fold, settings=f"{settings}\nseed: {job.seed}\nmodalities: {job.modalities}") for job in jobs
+    ]
+    found: dict[int, FittedFold] = {}
+    if resume is not None:
+        for place, (job, identity) in enumerate(zip(jobs, identities, strict=True)):
+            fitted = load_fitted(resume / job.place, identity, head=recipe["head"], num_classes=len(table.labels))
+            if fitted is not None:
+                found[place] = fitted
+                save_fitted(run_dir / job.place, fitted, identity)
+        if found:
+            log.info("%d of %d fits were finished in %s", len(found), len(jobs), resume)
+    left = [place for place in range(len(jobs)) if place not in found]
+    todo = [_placed(jobs[place], run_dir, resume) for place in left]
+    known = dict(zip([id(job) for job in todo], left, strict=True))
+    with _progress(len(todo)) as advance:
+
+        def done(job: Job, fitted: FittedFold) -> None:
+            save_fitted(job.place, fitted, identities[known[id(job)]])
+            advance(f"{job.fold.name} · {' + '.join(job.modalities)}")
+
+        found |= dict(zip(left, engine.fit(table, todo, recipe, done=done) if todo else [], strict=True))
+    return [found[place] for place in range(len(jobs))]
 
 
-def _trial(fitted: FittedFold, table: FeatureTable, fold: Fold, coverage: float) -> Trial:
-    calibration = calibrate_on(fitted, table, fold.val, coverage)
-    logits = predict_logits(fitted.model, table, fold.test).astype(np.float64)  # (rows, classes)
+def _place(seeds: Sequence[int], seed: int) -> str:
+    return f"seed-{seed}" if len(seeds) > 1 else ""
+
+
+def _placed(job: Job, run_dir: Path, resume: Path | None) -> Job:
+    """The job at its place in this run, going on from the interrupted one's checkpoint where there is one."""
+    checkpoint = resume / job.place / LAST if resume is not None and (resume / job.place / LAST).is_file() else None
+    return Job(job.fold, job.modalities, job.seed, run_dir / job.place, checkpoint)
+
+
+def _trial(fitted: FittedFold, table: FeatureTable, job: Job, coverage: float) -> Trial:
+    calibration, val_ua = judge_validation(fitted, table, job.fold.val, coverage)
+    scored = _score(fitted, table, job, calibration, job.fold.test)
+    shown: dict[str, Scored] = {}
+    heard = np.all([table.present[m][job.fold.test] for m in job.modalities], axis=0)
+    if len(job.modalities) > 1 and heard.any():
+        complete = job.fold.test[heard]
+        shown = {m: _score(fitted, table, job, calibration, complete, (m,)) for m in job.modalities}
+        shown["both" if len(job.modalities) == 2 else "all"] = _score(fitted, table, job, calibration, complete)
+    return Trial(job.fold.name, job.seed, fitted, calibration, scored, val_ua, shown)
+
+
+def _score(
+    fitted: FittedFold,
+    table: FeatureTable,
+    job: Job,
+    calibration: Calibration,
+    index: NDArray[np.int64],
+    modalities: tuple[Modality, ...] | None = None,
+) -> Scored:
+    logits = predict_logits(fitted.model, table, index, modalities=modalities).astype(np.float64)  # (rows, classes)
     probabilities = softmax(logits / calibration.temperature, axis=1)
-    rows = table.rows.iloc[fold.test]
-    scored = Scored(
+    rows = table.rows.iloc[index]
+    return Scored(
         ids=rows["id"].tolist(),
-        targets=table.targets[fold.test],
+        targets=table.targets[index],
         probabilities=probabilities,
         uncalibrated=softmax(logits, axis=1),
         groups=rows["speaker"].tolist(),
-        folds=[fold.name] * len(rows),
+        folds=[job.fold.name] * len(rows),
+        seeds=[job.seed] * len(rows),
         uncertain=probabilities.max(axis=1) < calibration.threshold,
     )
-    return Trial(fitted, calibration, scored)
 
 
-def calibrate_on(fitted: FittedFold, table: FeatureTable, index: NDArray[np.int64], coverage: float) -> Calibration:
-    """Temperature and `uncertain` threshold from the validation rows in which the model hears or reads anything."""
+def judge_validation(
+    fitted: FittedFold, table: FeatureTable, index: NDArray[np.int64], coverage: float
+) -> tuple[Calibration, float]:
+    """Temperature and `uncertain` threshold from the validation rows in which the model hears or reads anything, and
+    its unweighted accuracy there.
+    """
     heard = np.any([table.present[m][index] for m in fitted.model.modalities], axis=0)  # type: ignore[index]
     usable = index[heard]
-    return calibrate(
-        predict_logits(fitted.model, table, usable).astype(np.float64), table.targets[usable], coverage=coverage
-    )
+    logits, targets = predict_logits(fitted.model, table, usable).astype(np.float64), table.targets[usable]
+    calibration = calibrate(logits, targets, coverage=coverage)
+    probabilities = softmax(logits, axis=1)
+    ids = [str(row) for row in usable]
+    found = Scored(ids=ids, targets=targets, probabilities=probabilities, uncalibrated=probabilities)
+    return calibration, evaluate(found)["ua"]
 
 
-def pooled(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Scored]:
-    """System -> its test rows over all folds."""
+def pooled(trials: Trials) -> dict[str, Scored]:
+    """System -> its test rows over all folds and seeds."""
     return {name: Scored.concatenate([trial.scored for trial in runs]) for name, runs in trials.items()}
 
 
-def training_notes(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Any]:
+def pooled_shown(trials: Trials) -> dict[str, Scored]:
+    """Modality, or "both" -> what the fusion's checkpoints say when only that is shown; empty where there is no fusion."""
+    runs = [trial for trial in trials.get(FUSION, ()) if trial.shown]
+    return {name: Scored.concatenate([trial.shown[name] for trial in runs]) for name in (runs[0].shown if runs else ())}
+
+
+def validation_score(trials: Trials) -> float:
+    """Mean unweighted accuracy on validation of the system that the bundle ships: what a search may look at.
+
+    Never that of the test rows: of many configurations the best on test is the luckiest.
+    """
+    return float(np.mean([trial.val_ua for trial in best_trials(trials)]))
+
+
+def training_notes(trials: Trials) -> dict[str, Any]:
     """What the fits were like, for results.json: epochs, temperatures, seconds, rows that could not be used."""
     return {
         name: [
             {
-                "fold": trial.scored.fold_names[0],
+                "fold": trial.fold,
+                "seed": trial.seed,
                 "best_epoch": trial.fitted.best_epoch,
                 "epochs": len(trial.fitted.history),
+                "val_ua": trial.val_ua,
                 "temperature": trial.calibration.temperature,
                 "threshold": trial.calibration.threshold,
-                "parameters": sum(parameter.numel() for parameter in trial.fitted.model.parameters()),
+                "parameters": trial.fitted.parameters,
                 "seconds": trial.fitted.seconds,
                 "excluded": trial.fitted.excluded,
             }
@@ -159,13 +256,13 @@ def training_notes(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Any]:
     }
 
 
-def best_trials(trials: Mapping[str, Sequence[Trial]]) -> Sequence[Trial]:
+def best_trials(trials: Trials) -> Sequence[Trial]:
     """The trials of the system that the bundle ships."""
     return trials[primary(trials)]
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[tuple[Progress, TaskID]]:
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """A bar over fits on stderr, gone when done; nothing where stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (
@@ -177,4 +274,5 @@ def _progress(total: int) -> Iterator[tuple[Progress, TaskID]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task("", total=total)
+        task = bar.add_task("", total=total)
+        yield lambda finished: bar.update(task, advance=1, description=finished)

@@ -1,4 +1,11 @@
-"""What training minimises. Every loss is built with the class counts of the training rows."""
+"""What training minimises. Every loss is built with the class counts of the training rows.
+
+Targets are classes, or distributions over them: what several annotators said of a row, or a blend of rows. A distribution
+costs what its labels cost on average, each with its share: the loss of one annotator's label, drawn at random. A row
+with one label only costs the same either way.
+There is no Kullback-Leibler loss beside the cross-entropy: they differ by the entropy of the targets, which no parameter
+of a model changes.
+"""
 
 from __future__ import annotations
 
@@ -71,8 +78,18 @@ class CrossEntropyLoss(nn.Module):
         self.register_buffer("weight", class_weights(class_counts, weighting, beta=beta), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """logits (batch, classes) float, targets (batch,) int64 -> the weighted mean, a scalar."""
-        return F.cross_entropy(logits, targets, weight=self.weight, label_smoothing=self.label_smoothing)
+        """The weighted mean over the rows, a scalar.
+
+        logits  : (batch, classes) float
+        targets : (batch,) int64, or (batch, classes) float, distributions q. Then it is, with eps of label smoothing,
+                  -sum_ic w_c ((1 - eps) q_ic + eps / classes) log p_ic  /  sum_ic w_c q_ic,
+                  which is torch's loss for classes where each row has one.
+        """
+        if not targets.is_floating_point():
+            return F.cross_entropy(logits, targets, weight=self.weight, label_smoothing=self.label_smoothing)
+        smooth = (1 - self.label_smoothing) * targets + self.label_smoothing / logits.shape[1]
+        costs = -(self.weight * smooth * torch.log_softmax(logits, dim=1)).sum()
+        return costs / (self.weight * targets).sum()
 
 
 class FocalLoss(nn.Module):
@@ -106,9 +123,17 @@ class FocalLoss(nn.Module):
         self.register_buffer("weight", class_weights(class_counts, weighting, beta=beta), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """logits (batch, classes) float, targets (batch,) int64 -> the weighted mean, a scalar."""
-        log_p = torch.log_softmax(logits, dim=1).gather(1, targets[:, None]).squeeze(1)  # (batch,)
+        """The weighted mean over the rows, a scalar.
+
+        logits  : (batch, classes) float
+        targets : (batch,) int64, or (batch, classes) float, distributions q. Then it is
+                  -sum_ic w_c q_ic (1 - p_ic)^gamma log p_ic  /  sum_ic w_c q_ic.
+        """
+        log_p = torch.log_softmax(logits, dim=1)
+        if targets.is_floating_point():
+            weight = self.weight * targets  # (batch, classes)
+        else:
+            log_p, weight = log_p.gather(1, targets[:, None]).squeeze(1), self.weight[targets]  # (batch,)
         # 1 - p from log p, without cancellation where p is nearly 1; never 0, whose power has no gradient
         miss = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
-        weight = self.weight[targets]
         return -(weight * miss**self.gamma * log_p).sum() / weight.sum()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fusion.bundle import BundleInfo
 
+Origin = Literal["split", "fold", "refit", "ensemble"]
 METRICS = {"wa": "WA (accuracy)", "ua": "UA (unweighted average recall)", "macro_f1": "macro F1",
            "weighted_f1": "weighted F1", "ece": "ECE after temperature scaling"}  # fmt: skip
 
 
-def model_card(info: BundleInfo, results: Mapping[str, Any], *, refitted: bool) -> str:
+def model_card(info: BundleInfo, results: Mapping[str, Any], *, origin: Origin) -> str:
     """Markdown text of the card.
 
     Args:
         info: what the bundle will say of itself.
         results: the run's results, as `results.json` holds them.
-        refitted: the figures come from cross-validation and the bundle's model was then trained on all rows.
+        origin: where the bundle's model comes from.
     """
     system = "fusion" if "fusion" in results["test"] else next(iter(results["test"]))
     measured = results["test"][system]
@@ -32,7 +33,7 @@ def model_card(info: BundleInfo, results: Mapping[str, Any], *, refitted: bool) 
         "",
         "## How well it does",
         "",
-        _how_measured(results, refitted),
+        _how_measured(results, origin, info.members),
         "",
         "| metric | value | 95 % interval |",
         "|---|---|---|",
@@ -46,7 +47,12 @@ def model_card(info: BundleInfo, results: Mapping[str, Any], *, refitted: bool) 
         *_verdict(results),
         "## How it decides",
         "",
-        f"Logits are divided by the temperature {info.temperature:.3f}. Below a confidence of {info.threshold:.3f} the "
+        (
+            f"Logits are divided by the temperature {info.temperature:.3f}. "
+            if info.members == 1
+            else f"Each of the {info.members} models has a temperature of its own, and their probabilities are averaged. "
+        )
+        + f"Below a confidence of {info.threshold:.3f} the "
         "answer is `uncertain`; both were chosen on validation rows.",
         "",
         "## What it must not be used for",
@@ -66,14 +72,29 @@ def _encoder(modality: str, info: BundleInfo) -> str:
     return f"- {modality}: `{encoder['describe'].get('name', '?')}`, fingerprint `{encoder['fingerprint']}`"
 
 
-def _how_measured(results: Mapping[str, Any], refitted: bool) -> str:
+def _how_measured(results: Mapping[str, Any], origin: Origin, members: int) -> str:
     text = (
         f"Split `{results['split']}`, seed {results['seed']}; the epoch was chosen on validation rows, never on test."
     )
-    if refitted:
+    seeds = results.get("seeds") or [results["seed"]]
+    pools = [f"{len(seeds)} seeds of training"] if len(seeds) > 1 else []
+    pools += ["the folds of a cross-validation"] if results["folds"] else []
+    if pools:
+        text += f" The figures are pooled over {' and '.join(pools)}."
+    if origin == "fold":
+        text += " The model in this bundle is that of one fold."
+    if origin == "refit":
         text += (
-            " The figures are pooled over the folds of a cross-validation. The model in this bundle was then trained by"
-            " the same recipe on all rows, so it is none of the models that were measured."
+            " The model in this bundle was then trained by the same recipe on all rows, so it is none of the models that"
+            " were measured."
+        )
+    if origin == "ensemble":
+        text += (
+            f" The bundle asks {members} of the measured models together and averages their calibrated probabilities. The"
+            " figures are those of single models, not of the ensemble: no row was held out from all of them."
+            if results["folds"]
+            else f" The bundle asks {members} models together, one a seed, and averages their calibrated probabilities;"
+            " the figures are those of single models."
         )
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from numpy.typing import NDArray
 from extractors.errors import InputError
 from extractors.types import Clip, Extractor, Modality
 from fusion.bundle import OWN_EXTRACTORS, BundleInfo, build, load_bundle
+from fusion.data.batches import in_order
+from fusion.data.sequences import ArraySequences, SequenceReader, StoreSequences
+from fusion.ensemble import Ensemble
 from fusion.model import FusionModel
 from fusion.shapley import shapley_values
 
 UNCERTAIN = "uncertain"
-BATCH_ROWS = 4096
+
+Features = NDArray[np.float32] | SequenceReader  # (rows, dim), or what reads the rows' sequences
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: FusionModel,
+        model: FusionModel | Ensemble,
         info: BundleInfo,
         *,
         device: str = "auto",
@@ -94,6 +99,11 @@ class Predictor:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.info.labels
+
+    @property
+    def sequences(self) -> bool:
+        """Whether the model reads frames and tokens; `dims` are then theirs."""
+        return self.model.head.needs_sequences
 
     def extractor(self, modality: Modality) -> Extractor:
         """The encoder of `modality`, built once, its fingerprint checked against the bundle's."""
@@ -134,21 +144,27 @@ class Predictor:
 
         Raises InputError where there is neither, or the audio cannot be read.
         """
-        vectors: dict[Modality, NDArray[np.float32]] = {}
+        payloads: dict[Modality, Any] = {}
         if audio is not None and "speech" in self.info.dims:
-            vectors["speech"] = self.extractor("speech").extract([_samples(audio)])[0].vector
+            payloads["speech"] = _samples(audio)
         if text is not None and text.strip() and "text" in self.info.dims:
-            vectors["text"] = self.extractor("text").extract([text])[0].vector
-        if not vectors:
+            payloads["text"] = text
+        if not payloads:
             raise InputError(f"this bundle needs {' or '.join(self.info.modalities)}; the clip has neither")
-        features, present = {}, {}
+        features: dict[Modality, Features] = {}
         for modality, dim in self.info.dims.items():
-            features[modality] = vectors.get(modality, np.zeros(dim, np.float32))[None]
-            present[modality] = np.array([modality in vectors])
-        return self.predict_features([id], features, present)[0]
+            embedding = None
+            if modality in payloads:
+                embedding = self.extractor(modality).extract([payloads[modality]], frames=self.sequences)[0]
+            if self.sequences:
+                features[modality] = ArraySequences([None if embedding is None else embedding.frames], dim=dim)
+            else:
+                features[modality] = (np.zeros(dim, np.float32) if embedding is None else embedding.vector)[None]
+        return self.predict_features([id], features, {m: np.array([m in payloads]) for m in features})[0]
 
     def predict_clips(self, clips: Sequence[Clip], store: Any, **extraction: Any) -> list[Prediction]:
-        """Many clips through the embedding store, in their order; what cannot be read says why.
+        """Many clips through the embedding store, in their order; what cannot be read says why. Sequences stay there until
+        they are needed.
 
         Where one modality of a clip fails, the other answers and `failed` has the reason; where nothing is left,
         there is only an `error`.
@@ -160,24 +176,28 @@ class Predictor:
         """
         from extractors.pipeline import extract_to_store
 
-        features, present = {}, {}
+        features: dict[Modality, Features] = {}
+        present = {}
         failed: list[dict[str, str]] = [{} for _ in clips]
         for modality, dim in self.info.dims.items():
-            features[modality] = np.zeros((len(clips), dim), np.float32)
+            vectors = np.zeros((len(clips) if not self.sequences else 0, dim), np.float32)
+            features[modality] = ArraySequences([None] * len(clips), dim=dim) if self.sequences else vectors
             present[modality] = np.zeros(len(clips), bool)
             if not any((clip.audio if modality == "speech" else clip.text) for clip in clips):
                 continue
             extractor = self.extractor(modality)
-            summary = extract_to_store(clips, extractor, store, **{"max_failed": 1.0, **extraction})
+            options = {"max_failed": 1.0, **extraction, "frames": self.sequences}
+            summary = extract_to_store(clips, extractor, store, **options)
             reasons = {failure.id: failure.reason for failure in summary.failed}
             for row, (clip, key) in enumerate(zip(clips, summary.keys, strict=True)):
                 if key is None and clip.id in reasons:
                     failed[row][modality] = reasons[clip.id]
             rows = np.array([row for row, key in enumerate(summary.keys) if key is not None], dtype=np.int64)
-            if len(rows):
-                vectors = store.read_vectors([summary.keys[row] for row in rows])
-                features[modality][rows] = vectors
-                present[modality][rows] = True
+            present[modality][rows] = True
+            if len(rows) and self.sequences:
+                features[modality] = StoreSequences(store, summary.keys)
+            elif len(rows):
+                vectors[rows] = store.read_vectors([summary.keys[row] for row in rows])
         predictions = self.predict_features([clip.id for clip in clips], features, present)
         heard = np.any(list(present.values()), axis=0)
         return [
@@ -190,22 +210,28 @@ class Predictor:
     def predict_features(
         self,
         ids: Sequence[str],
-        features: Mapping[Modality, NDArray[np.float32]],
+        features: Mapping[Modality, Features],
         present: Mapping[Modality, NDArray[np.bool_]],
     ) -> list[Prediction]:
-        """Vectors that are there already: modality -> (rows, dim) float32 and (rows,) bool."""
-        probabilities = self.probabilities(features, present)  # (rows, classes)
+        """Vectors or sequences that are there already: modality -> (rows, dim) float32, or a reader of sequences, and
+        (rows,) bool.
+        """
+        players = self.info.modalities
+        coalitions = [frozenset(some) for size in range(1, len(players) + 1) for some in combinations(players, size)]
+        judged = self._judged(features, present, coalitions)  # each row is read once, whoever is shown
+        probabilities = judged[frozenset(players)]  # (rows, classes)
         best = probabilities.argmax(axis=1)
         rows = range(len(best))
         prior = np.asarray(self.info.prior)[best]
 
         def value(coalition: frozenset[str]) -> NDArray[np.float64]:
             """Probability of the predicted label with only `coalition` shown; the prior where nothing is left."""
-            shown = {m: flags & (m in coalition) for m, flags in present.items()}
-            heard = np.any(list(shown.values()), axis=0)
-            return np.where(heard, self.probabilities(features, shown)[np.arange(len(best)), best], prior)
+            if not coalition:
+                return prior
+            heard = np.any([present[m] for m in players if m in coalition], axis=0)
+            return np.where(heard, judged[coalition][np.arange(len(best)), best], prior)
 
-        shares = shapley_values(self.info.modalities, value)
+        shares = shapley_values(players, value)
         entropy = -(probabilities * np.log2(np.maximum(probabilities, 1e-300))).sum(axis=1)
         return [
             Prediction(
@@ -222,27 +248,47 @@ class Predictor:
         ]
 
     def probabilities(
-        self, features: Mapping[Modality, NDArray[np.float32]], present: Mapping[Modality, NDArray[np.bool_]]
+        self, features: Mapping[Modality, Features], present: Mapping[Modality, NDArray[np.bool_]]
     ) -> NDArray[np.float64]:
         """(rows, classes) float64, temperature applied, in the order of `labels`."""
-        wrong = [
-            f"{m}: expected (rows, {dim}), got {np.shape(features.get(m, ()))}"
-            for m, dim in self.info.dims.items()
-            if m not in features or np.ndim(features[m]) != 2 or features[m].shape[1] != dim
-        ]
-        if wrong:
+        everyone = frozenset(self.info.modalities)
+        return self._judged(features, present, [everyone])[everyone]
+
+    def _judged(
+        self,
+        features: Mapping[Modality, Features],
+        present: Mapping[Modality, NDArray[np.bool_]],
+        coalitions: Sequence[frozenset[str]],
+    ) -> dict[frozenset[str], NDArray[np.float64]]:
+        """(rows, classes) float64 with only each of `coalitions` shown."""
+        if wrong := [
+            problem for m, dim in self.info.dims.items() if (problem := self._problem(m, dim, features.get(m)))
+        ]:
             raise InputError("the vectors do not fit this bundle", wrong)
-        count = len(features[self.info.modalities[0]])
-        parts = []
+        used: dict[str, Any] = {m: features[m] for m in self.info.dims}
+        index = np.arange(len(present[self.info.modalities[0]]), dtype=np.int64)
+        parts: dict[frozenset[str], list[NDArray[np.float64]]] = {coalition: [] for coalition in coalitions}
         with torch.inference_mode():
-            for start in range(0, count, BATCH_ROWS):
-                span = slice(start, start + BATCH_ROWS)
-                logits = self.model(
-                    {m: torch.from_numpy(np.ascontiguousarray(features[m][span])) for m in self.info.dims},
-                    {m: torch.from_numpy(np.ascontiguousarray(present[m][span])) for m in self.info.dims},
-                ).logits
-                parts.append(torch.softmax(logits.double() / self.info.temperature, dim=-1).numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+            for shown, here in in_order(used, {m: present[m] for m in self.info.dims}, index):
+                for coalition, done in parts.items():
+                    logits = self.model(shown, {m: flags & (m in coalition) for m, flags in here.items()}).logits
+                    done.append(torch.softmax(logits.double() / self.info.temperature, dim=-1).numpy())
+        return {coalition: np.concatenate(done) for coalition, done in parts.items()}
+
+    def _problem(self, modality: str, dim: int, found: Features | None) -> str | None:
+        """Why these features cannot be shown to the model."""
+        if self.sequences:
+            width = None if found is None or isinstance(found, np.ndarray) else found.dim
+            return None if width == dim else f"{modality}: expected sequences of width {dim}, got {_kind(found)}"
+        if isinstance(found, np.ndarray) and found.ndim == 2 and found.shape[1] == dim:
+            return None
+        return f"{modality}: expected (rows, {dim}), got {_kind(found)}"
+
+
+def _kind(found: Features | None) -> str:
+    if found is None:
+        return "()"
+    return str(np.shape(found)) if isinstance(found, np.ndarray) else f"sequences of width {found.dim}"
 
 
 def _said(reasons: Mapping[str, str]) -> str:

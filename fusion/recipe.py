@@ -11,9 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from extractors.errors import InputError
 from extractors.types import MODALITIES
+from fusion.heads.base import reads_sequences
 from fusion.quiet import quiet_lightning
+from fusion.training import fits_itself
 
 PARTS = ("head", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+VALUES = ("batch_size", "modality_dropout", "sampling", "mixup", "auxiliary_loss")
 
 
 def recipe_of(cfg: DictConfig) -> dict[str, Any]:
@@ -30,21 +33,33 @@ def recipe_of(cfg: DictConfig) -> dict[str, Any]:
         except Exception as error:  # whatever a component raises, the configuration is what it did not like
             problems.append(f"{part}: {_reason(error)}")
     if not problems:
-        problems = _tried(recipe)
+        problems = _tried(recipe) + _together(recipe["head"], cfg)
     if problems:
         raise InputError("the configuration does not work", problems)
     return {
         **recipe,
-        "batch_size": cfg.batch_size,
-        "modality_dropout": cfg.modality_dropout,
-        "seed": cfg.seed,
+        **{name: cfg[name] for name in VALUES},
     }
+
+
+def seeds_of(cfg: DictConfig) -> list[int]:
+    """The seeds that each fold is fitted by; `seed` alone where no more were asked for."""
+    return [int(cfg.seed)] if cfg.seeds is None else [int(seed) for seed in cfg.seeds]
+
+
+def settings_of(cfg: DictConfig) -> str:
+    """All that decides what a fit comes to, but the data and the seed, as text."""
+    parts = {part: cfg[part] for part in (*PARTS, *VALUES) if part != "logger"}
+    return OmegaConf.to_yaml(OmegaConf.create(parts), resolve=True, sort_keys=True)
 
 
 def _settings(cfg: DictConfig) -> list[str]:
     """What is wrong with the settings that are plain values."""
+    free = bool(OmegaConf.select(cfg, "data.names_modalities"))  # a source that brings modalities of its own
     problems = [
-        f"modalities: expected speech or text, got {name!r}" for name in cfg.modalities if name not in MODALITIES
+        f"modalities: expected speech or text, got {name!r}"
+        for name in cfg.modalities
+        if name not in MODALITIES and not free
     ]
     if not cfg.modalities:
         problems.append("modalities: expected speech, text or both, got none")
@@ -55,6 +70,19 @@ def _settings(cfg: DictConfig) -> list[str]:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             problems.append(f"{key}: expected a whole number from {least} on, got {value!r}")
+    if cfg.seeds is not None:
+        seeds = list(cfg.seeds) if OmegaConf.is_list(cfg.seeds) else []
+        if not seeds or len(set(seeds)) < len(seeds) or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+            problems.append(f"seeds: expected different whole numbers from 0 on, as [1,2,3], got {cfg.seeds!r}")
+    choices = {"sampling": ("shuffled", "balanced"), "bundle.kind": ("single", "ensemble")}
+    for key, known in choices.items():
+        if (value := OmegaConf.select(cfg, key)) not in known:
+            problems.append(f"{key}: expected {' or '.join(known)}, got {value!r}")
+    if not isinstance(cfg.bundle.keep_folds, bool):
+        problems.append(f"bundle.keep_folds: expected true or false, got {cfg.bundle.keep_folds!r}")
+    for key in ("mixup", "auxiliary_loss"):
+        if not isinstance(cfg[key], int | float) or isinstance(cfg[key], bool) or not 0 <= cfg[key] < float("inf"):
+            problems.append(f"{key}: expected a number from 0 on, got {cfg[key]!r}")
     shares = {  # key -> its ends
         "modality_dropout": ("[", ")"),
         "evaluation.coverage": ("(", "]"),
@@ -71,8 +99,33 @@ def _settings(cfg: DictConfig) -> list[str]:
     return problems
 
 
+def _together(head: Any, cfg: DictConfig) -> list[str]:
+    """Settings that do not go with the head."""
+    problems = []
+    if reads_sequences(head) and cfg.mixup > 0:
+        problems.append(
+            f"mixup={cfg.mixup:g}: it blends pooled vectors, and head={_name(head)} reads sequences; set mixup=0"
+        )
+    if fits_itself(head):
+        unused = {
+            "mixup": cfg.mixup > 0,
+            "auxiliary_loss": cfg.auxiliary_loss > 0,
+            "sampling": cfg.sampling != "shuffled",
+        }
+        problems += [
+            f"{key}: head={_name(head)} takes no gradient steps, so nothing would come of it"
+            for key, asked in unused.items()
+            if asked
+        ]
+    return problems
+
+
+def _name(head: Any) -> str:
+    return str(getattr(head, "func", head).__name__)
+
+
 def _tried(recipe: dict[str, Any]) -> list[str]:
-    """What goes wrong when each part is built for two modalities of four dimensions and two classes."""
+    """What goes wrong when each part is built for two modalities of two dimensions and two classes."""
     import numpy as np
 
     problems: list[str] = []
@@ -84,7 +137,7 @@ def _tried(recipe: dict[str, Any]) -> list[str]:
             problems.append(f"{part}: {_reason(error)}")
             return None
 
-    head = attempt("head", lambda: recipe["head"](dims={"speech": 4, "text": 4}, num_classes=2))
+    head = attempt("head", lambda: recipe["head"](dims={"speech": 2, "text": 2}, num_classes=2))
     attempt("loss", lambda: recipe["loss"](class_counts=np.array([1, 1])))
     optimizer = attempt("optimizer", lambda: recipe["optimizer"](head.parameters())) if head is not None else None
     if recipe["scheduler"] is not None and optimizer is not None:

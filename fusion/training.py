@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
@@ -21,9 +22,12 @@ from extractors.errors import InputError
 from extractors.types import Modality
 from fusion.callbacks import BestEpoch
 from fusion.classifier import EmotionClassifier, OptimizerFactory, SchedulerFactory
+from fusion.data.batches import batches_of
 from fusion.data.datamodule import EmbeddingDataModule, check_finite
+from fusion.data.order import Sampling
 from fusion.data.table import FeatureTable
-from fusion.heads.base import Head
+from fusion.fitted import FittedFold as FittedFold
+from fusion.heads.base import Head, reads_sequences
 from fusion.model import FusionModel
 from fusion.quiet import quiet_lightning
 from fusion.threads import fitting_threads
@@ -32,26 +36,6 @@ if TYPE_CHECKING:
     from fusion.data.splits import Fold
 
 log = logging.getLogger(__name__)
-
-PREDICTION_ROWS = 4096  # in one batch; a row's logits do not depend on it
-
-
-@dataclass(frozen=True)
-class FittedFold:
-    """What came of one fit.
-
-    model      : on the CPU, in eval mode, with the weights of the best epoch by validation
-    best_epoch : counted from 0
-    history    : for each epoch its `epoch`, `train/loss`, `val/loss`, `val/uar`, `val/wa`
-    seconds    : wall time of the fit
-    excluded   : side -> reason -> rows that could not be used
-    """
-
-    model: FusionModel
-    best_epoch: int
-    history: list[dict[str, float]]
-    seconds: float
-    excluded: dict[str, dict[str, int]]
 
 
 class Scores(NamedTuple):
@@ -76,6 +60,9 @@ def fit_fold(
     scheduler: SchedulerFactory | None = None,
     logger: Callable[..., Any] | None = None,
     modality_dropout: float = 0.0,
+    sampling: Sampling = "shuffled",
+    mixup: float = 0.0,
+    auxiliary_loss: float = 0.0,
     batch_size: int = 64,
     seed: int = 1,
     ckpt_path: str | Path | None = None,
@@ -97,6 +84,9 @@ def fit_fold(
         scheduler: called with the optimizer, or None for a constant rate.
         logger: called with `save_dir`, `name` and `version`, or None.
         modality_dropout: chance that a modality of a training row is hidden.
+        sampling: the order of an epoch's rows; see `fusion.data.order.epoch_order`.
+        mixup: alpha of its Beta distribution, 0 for none; see `fusion.mixup`.
+        auxiliary_loss: weight of the loss of each modality alone; see `EmotionClassifier`.
         batch_size: rows a step, in each process.
         seed: of the initial weights, the order of rows, and dropout. The caller's random state is left as it was.
         ckpt_path: a `last.ckpt` of the same fit, to go on from.
@@ -105,7 +95,18 @@ def fit_fold(
     training diverges at once, or the checkpoint is of another model.
     """
     start = time.perf_counter()
-    data = EmbeddingDataModule(table, fold, modalities=modalities, batch_size=batch_size, seed=seed)
+    sequences = reads_sequences(head)
+    data = EmbeddingDataModule(
+        table,
+        fold,
+        modalities=modalities,
+        batch_size=batch_size,
+        sampling=sampling,
+        seed=seed,
+        sequences=sequences,
+    )
+    if fits_itself(head):
+        return _fit_itself(head, table, data, start=start)
     watchers = [make() for make in callbacks.values()]
     best = next((watcher for watcher in watchers if isinstance(watcher, BestEpoch)), None)
     if best is None:
@@ -116,7 +117,8 @@ def fit_fold(
     Path(run_dir).mkdir(parents=True, exist_ok=True)
     with quiet_lightning(), isolate_rng():
         pl.seed_everything(seed, workers=True, verbose=False)
-        model = FusionModel(head(dims={m: table.dims[m] for m in data.modalities}, num_classes=len(table.labels)))
+        dims = {m: table.sequences[m].dim if sequences else table.dims[m] for m in data.modalities}
+        model = FusionModel(head(dims=dims, num_classes=len(table.labels)))
         model.fit_standardizers(table, data.rows["train"])
         classifier = EmotionClassifier(
             model,
@@ -124,6 +126,8 @@ def fit_fold(
             optimizer=optimizer,
             scheduler=scheduler,
             modality_dropout=modality_dropout,
+            mixup=mixup,
+            auxiliary_loss=auxiliary_loss,
             seed=seed,
         )
         fitter = trainer(
@@ -143,6 +147,29 @@ def fit_fold(
         )
     model.load_state_dict(best.weights)
     return FittedFold(model.cpu().eval(), best.epoch, best.history, time.perf_counter() - start, data.excluded)
+
+
+def fits_itself(head: Callable[..., Head]) -> bool:
+    """Whether the heads that this factory makes find their parameters themselves, without gradient steps."""
+    return bool(getattr(getattr(head, "func", head), "fits_itself", False))
+
+
+def _fit_itself(
+    head: Callable[..., Head], table: FeatureTable, data: EmbeddingDataModule, *, start: float
+) -> FittedFold:
+    """A fit without epochs: the head is given the training and validation rows, and does it."""
+    model = FusionModel(head(dims={m: table.dims[m] for m in data.modalities}, num_classes=len(table.labels)))
+    model.fit_standardizers(table, data.rows["train"])
+    sides = []
+    for side in ("train", "val"):
+        rows = torch.from_numpy(data.rows[side])
+        everything = data.tensors()
+        features = model.standardize({m: values[rows] for m, values in everything.features.items()})
+        sides += [features, {m: there[rows] for m, there in everything.present.items()}, everything.targets[rows]]
+    speakers = pd.factorize(table.rows["speaker"])[0] if "speaker" in table.rows else np.full(len(table), -1)
+    groups = torch.from_numpy(speakers.astype(np.int64))  # -1: not known
+    model.head.fit(*sides, groups=groups[data.rows["train"]], val_groups=groups[data.rows["val"]])  # type: ignore[operator]
+    return FittedFold(model.cpu().eval(), 0, [], time.perf_counter() - start, data.excluded)
 
 
 def check_checkpoint(path: Path, classifier: EmotionClassifier) -> None:
@@ -184,20 +211,17 @@ def predict_scores(
     Raises InputError where a vector that is present is not finite.
     """
     rows = np.arange(len(table), dtype=np.int64) if index is None else index
-    known = model.modalities
-    shown = [m for m in known if modalities is None or m in modalities]
-    check_finite(table, shown, rows)  # type: ignore[arg-type]
-    device = next(model.parameters()).device
+    known: tuple[Any, ...] = model.modalities
+    hidden = {m for m in known if modalities is not None and m not in modalities}
+    sequences = model.head.needs_sequences
+    if not sequences:
+        check_finite(table, [m for m in known if m not in hidden], rows)
+    device = next(chain(model.parameters(), model.buffers())).device
     parts: list[list[NDArray[np.float32]]] = []
     with torch.inference_mode():
-        for start in range(0, max(len(rows), 1), PREDICTION_ROWS):
-            chunk = rows[start : start + PREDICTION_ROWS]
-            features = {m: torch.from_numpy(table.features[m][chunk]).to(device) for m in known}  # type: ignore[index]
-            present = {
-                m: torch.from_numpy(table.present[m][chunk] & (m in shown)).to(device)  # type: ignore[index]
-                for m in known
-            }
-            parts.append([part.float().cpu().numpy() for part in model(features, present)])
+        for features, present in batches_of(table, rows, known, sequences=sequences, device=device):
+            shown = {m: torch.zeros_like(here) if m in hidden else here for m, here in present.items()}
+            parts.append([part.float().cpu().numpy() for part in model(features, shown)])
     return Scores(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

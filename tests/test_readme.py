@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from extractors.emotion2vec.synthetic import write_random_checkpoint
+from tests.fusion.corpora.test_iemocap import write_iemocap
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.M | re.S)
@@ -23,6 +26,9 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith(("emofuse", "python"))
 ]
+LISTENS = re.compile(
+    r"emotion2vec|emofuse (doctor|extract)|data=(manifest|iemocap)"
+)  # with Emotion2Vec+, said or by default
 PROGRAMS = [block for kind, block in BLOCKS if kind == "python"]
 
 
@@ -31,7 +37,7 @@ def run(command: str, folder: Path) -> str:
     smaller = []
     if " train" in command or "train.py" in command:
         smaller += ["trainer.max_epochs=3", "evaluation.draws=100", "trainer=cpu"]
-    if "emotion2vec" in command or ("speech=" not in command and re.search(r"emofuse (doctor|extract)", command)):
+    if LISTENS.search(command):
         smaller += ["speech.model=checkpoint", "offline=true"]
     words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", command)
     words = [word.replace('"', "") for word in words]
@@ -44,6 +50,24 @@ def run(command: str, folder: Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout + done.stderr
+
+
+EMOTIONS = ("ang", "hap", "neu", "sad", "exc", "fru")
+TURNS = {
+    f"Ses0{session}F_impro0{part}_{sex}{number:03}": emotion
+    for session in range(1, 6)
+    for part in (1, 2)
+    for sex in "FM"
+    for number, emotion in enumerate(EMOTIONS)
+}
+
+
+def write_tones(root: Path, *names: str) -> None:
+    """Half a second of noise at each place."""
+    rng = np.random.default_rng(0)
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / name, 0.1 * rng.normal(size=8_000), 16_000)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +90,7 @@ def workplace(tmp_path_factory) -> Path:
         label=np.array(["a", "b", "c"])[label],
         speaker=np.arange(120) // 3 % 10,
     )
+    write_iemocap(folder / "corpora" / "IEMOCAP", partial(write_tones, folder / "corpora" / "IEMOCAP"), TURNS)
     for name in ("quickstart", "my-run"):
         run(f"python train.py experiment=quickstart hydra.run.dir=runs/{name}", folder)
     return folder

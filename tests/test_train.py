@@ -89,6 +89,8 @@ def test_a_second_run_computes_nothing_and_repeats_the_figures(trained, workplac
     assert status == 0
     assert "acoustic: 0 new, 100 reused, 0 failed" in (workplace / "again" / "train.log").read_text()
     first, second = (json.loads((workplace / run / "results.json").read_text()) for run in ("run", "again"))
+    for results in (first, second):
+        assert all(system.pop("seconds") > 0 for system in results["test"].values())
     assert first["test"] == second["test"]
 
 

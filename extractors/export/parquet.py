@@ -60,7 +60,8 @@ def parquet_schema(stored: StoredClips) -> pa.Schema:
     vector = pa.list_(pa.float32(), stored.extractor.dim)
     fields = [pa.field("id", pa.string(), nullable=False), pa.field("vector", vector, nullable=False)]
     if stored.granularity == "frame":
-        fields.append(pa.field("frames", pa.list_(vector), nullable=False))
+        frame = pa.list_(pa.float32(), stored.extractor.frames_dim)
+        fields.append(pa.field("frames", pa.list_(frame), nullable=False))
     fields += [pa.field(f"score_{label}", pa.float32()) for label in stored.labels]
     described = json.dumps(stored.describe(), ensure_ascii=False)
     return pa.schema(fields, {"emofuse": described, "labels": json.dumps(stored.labels, ensure_ascii=False)})
@@ -87,9 +88,8 @@ def _table(rows: list[StoredClip], schema: pa.Schema, stored: StoredClips) -> pa
         frames = [row.array for row in rows]
         offsets = np.concatenate([[0], np.cumsum([len(sequence) for sequence in frames])])
         values = pa.array(np.concatenate(frames).reshape(-1))
-        columns.append(
-            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.FixedSizeListArray.from_arrays(values, dim))
-        )
+        each = pa.FixedSizeListArray.from_arrays(values, stored.extractor.frames_dim)
+        columns.append(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), each))
     for place in range(len(stored.labels)):
         found = [None if row.scores is None else float(row.scores[place]) for row in rows]
         columns.append(pa.array(found, pa.float32()))

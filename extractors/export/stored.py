@@ -93,7 +93,7 @@ class StoredClips:
             "fingerprint": encoder.fingerprint,
             "modality": encoder.modality,
             "granularity": self.granularity,
-            "dim": encoder.dim,
+            "dim": encoder.frames_dim if self.granularity == "frame" else encoder.dim,
             "frame_rate": encoder.frame_rate,
             "labels": list(encoder.labels),
             "extractor": encoder.describe,

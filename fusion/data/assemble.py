@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from extractors.errors import InputError
 from extractors.types import Extractor, Modality
-from fusion.data.labels import encode_labels
+from fusion.data.labels import encode_labels, soft_targets
 from fusion.data.manifest import clips_of
+from fusion.data.sequences import StoreSequences
 from fusion.data.table import FeatureTable
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def extract_frame(
             continue
         extractor = build()
         if frames and modality == "speech" and extractor.frame_rate is None:
-            hint = "Use granularity=utterance, or speech=emotion2vec_plus_large."
+            hint = "Use granularity=utterance, a head of pooled vectors, or speech=emotion2vec_plus_large."
             raise InputError(f"{extractor.name} describes whole clips; it has no frames", hint=hint)
         failures = None if run_dir is None else run_dir / f"failures_{modality}.csv"
         summary = extract_to_store(
@@ -86,8 +88,11 @@ def table_from_manifest(
     workers: int | None = None,
     run_dir: Path | None = None,
     progress: bool = True,
+    frames: bool = False,
 ) -> FeatureTable:
     """The rows of `read_manifest` as a table of pooled vectors; a clip that failed has no such modality.
+
+    With `frames`, the table's `sequences` read the frames of speech and the tokens of text from the store.
 
     Args:
         frame: as `read_manifest` gives it.
@@ -98,6 +103,7 @@ def table_from_manifest(
         workers: threads that decode audio.
         run_dir: where the lists of failed clips go.
         progress: show it.
+        frames: whether sequences are extracted too.
 
     Raises:
         InputError: too many failures, a class none of whose rows could be used, wrong `labels`.
@@ -106,7 +112,14 @@ def table_from_manifest(
     """
     targets, ordered = encode_labels(frame["label"], labels)  # before hours of extraction, not after
     done = extract_frame(
-        frame, extractors, store, max_failed=max_failed, workers=workers, run_dir=run_dir, progress=progress
+        frame,
+        extractors,
+        store,
+        max_failed=max_failed,
+        workers=workers,
+        run_dir=run_dir,
+        progress=progress,
+        frames=frames,
     )
     features: dict[Modality, NDArray[np.float32]] = {}
     present: dict[Modality, NDArray[np.bool_]] = {}
@@ -122,7 +135,10 @@ def table_from_manifest(
     # within one run, the same speech key is the same audio span by content
     content = done["speech"][1].keys if "speech" in done else [None] * len(frame)
     encoders = {modality: done[modality][0] for modality in features}
-    table = FeatureTable(features, present, targets, ordered, _rows(frame, content), encoders)
+    soft = soft_targets(frame["label"], ordered)
+    table = FeatureTable(features, present, targets, ordered, _rows(frame, content), encoders, soft=soft)
+    if frames:
+        table = replace(table, sequences={m: StoreSequences(store, done[m][1].keys) for m in features})
     return _only_usable(table)
 
 
@@ -134,7 +150,8 @@ def outline(
     targets, ordered = encode_labels(frame["label"], labels)
     present = {modality: frame[COLUMN[modality]].notna().to_numpy(dtype=bool) for modality in there}
     features = {modality: np.zeros((len(frame), 0), np.float32) for modality in there}
-    return FeatureTable(features, present, targets, ordered, _rows(frame, [None] * len(frame)))
+    soft = soft_targets(frame["label"], ordered)
+    return FeatureTable(features, present, targets, ordered, _rows(frame, [None] * len(frame)), soft=soft)
 
 
 def _rows(frame: pd.DataFrame, content: Sequence[str | None]) -> pd.DataFrame:

@@ -1,10 +1,10 @@
-"""A fold's rows as tensors that stay on the device, in batches that are index slices of them."""
+"""A fold's rows: pooled vectors as tensors that stay on the device, sequences as they are needed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,6 +14,12 @@ from torch import Tensor
 
 from extractors.errors import InputError
 from extractors.types import Modality
+from fusion.data.batches import MAX_FRAMES
+from fusion.data.loaders import Batch as Batch
+from fusion.data.loaders import BatchLoader as BatchLoader
+from fusion.data.loaders import SequenceLoader
+from fusion.data.order import Sampling, shown_counts
+from fusion.data.sequences import SequenceReader, check_sequences
 from fusion.data.table import FeatureTable
 
 if TYPE_CHECKING:
@@ -22,74 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VALIDATION_ROWS = 4096  # in one validation batch; nothing is learnt from it, so only memory sets it
-
-
-class Batch(NamedTuple):
-    """features[m] (batch, dim) float32, present[m] (batch,) bool, targets (batch,) int64."""
-
-    features: dict[str, Tensor]
-    present: dict[str, Tensor]
-    targets: Tensor
-
-
-class BatchLoader:
-    """Iterates over `rows` of tensors that lie on the device. No worker, no collation, no copy but the slice.
-
-    With `shuffle` each epoch has an order of its own, which follows from `seed` and the epoch alone, so that a
-    resumed run sees what the uninterrupted one saw. No row is dropped: the last batch may be short. Across
-    `world_size` processes each takes every world_size-th row of the same order, and as many as the others: where
-    the rows do not divide, the first few of the epoch are seen twice.
-    """
-
-    def __init__(
-        self,
-        tensors: Batch,
-        rows: NDArray[np.int64],
-        *,
-        batch_size: int,
-        shuffle: bool = False,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.tensors, self.batch_size, self.shuffle, self.seed = tensors, batch_size, shuffle, seed
-        self.rows = torch.from_numpy(np.ascontiguousarray(rows))
-        self.rank, self.world_size = rank, world_size
-        self.epoch = 0
-
-    batch_sampler = None  # Lightning looks for one where there is a sampler
-
-    @property
-    def sampler(self) -> BatchLoader:
-        """Lightning tells the epoch to `loader.sampler`, as it does for a DataLoader."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    @property
-    def share(self) -> int:
-        """Rows of this process in one epoch."""
-        return -(-len(self.rows) // self.world_size)
-
-    def __len__(self) -> int:
-        return -(-self.share // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        rows = self.rows
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
-            rows = rows[torch.randperm(len(rows), generator=generator)]
-        if self.world_size > 1:
-            places = torch.arange(self.rank, self.share * self.world_size, self.world_size) % len(rows)
-            rows = rows[places]
-        rows = rows.to(self.tensors.targets.device)
-        for chosen in rows.split(self.batch_size):
-            yield Batch(
-                {m: values.index_select(0, chosen) for m, values in self.tensors.features.items()},
-                {m: values.index_select(0, chosen) for m, values in self.tensors.present.items()},
-                self.tensors.targets.index_select(0, chosen),
-            )
 
 
 class EmbeddingDataModule(pl.LightningDataModule):
@@ -103,10 +41,13 @@ class EmbeddingDataModule(pl.LightningDataModule):
         fold: with `.train` and `.val`, indices into the table.
         modalities: those to train on.
         batch_size: training rows a step, in each process.
+        sampling: see `epoch_order`.
+        sequences: whether batches are of sequences rather than of pooled vectors.
+        max_frames: of a batch of sequences, with its padding; see `bucketed`.
         seed: of the order of the rows.
 
-    Raises InputError where a side is left without rows, a modality is not in the table, or a vector that is
-    present is not finite.
+    Raises InputError where a side is left without rows, a modality is not in the table or has no sequences there, or a
+    vector that is present is not finite.
     """
 
     def __init__(
@@ -116,18 +57,29 @@ class EmbeddingDataModule(pl.LightningDataModule):
         *,
         modalities: Sequence[Modality],
         batch_size: int = 64,
+        sampling: Sampling = "shuffled",
+        sequences: bool = False,
+        max_frames: int = MAX_FRAMES,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.sampling: Sampling = sampling
+        self.sequences, self.max_frames = sequences, max_frames
         absent = [m for m in modalities if m not in table.features]
         if absent or not modalities:
             raise InputError(
                 f"modalities: the table has {', '.join(table.features)}; asked for {', '.join(modalities) or 'none'}"
             )
         self.table, self.modalities, self.batch_size, self.seed = table, tuple(modalities), batch_size, seed
+        if sequences:
+            check_sequences(list(table.sequences), modalities)
         self.excluded: dict[str, dict[str, int]] = {}
         self.rows = {"train": self._usable("train", fold.train), "val": self._usable("val", fold.val)}
-        check_finite(table, self.modalities, np.concatenate(list(self.rows.values())))
+        used = np.concatenate(list(self.rows.values()))
+        if sequences:
+            _check_lengths(table, self.modalities, used)
+        else:
+            check_finite(table, self.modalities, used)
         self._tensors: Batch | None = None
 
     def _usable(self, side: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -153,40 +105,62 @@ class EmbeddingDataModule(pl.LightningDataModule):
 
     @property
     def class_counts(self) -> list[int]:
-        """Training rows of each class, in the order of the table's labels."""
+        """Training rows of each class as an epoch shows them, in the order of the table's labels."""
         targets = self.table.targets[self.rows["train"]]
-        return np.bincount(targets, minlength=len(self.table.labels)).tolist()
+        counts = np.bincount(targets, minlength=len(self.table.labels)).tolist()
+        return shown_counts(counts, sampling=self.sampling)
+
+    @property
+    def frames_per_row(self) -> float:
+        """Frames of a training row on average, all modalities together; 1 for pooled vectors."""
+        if not self.sequences:
+            return 1.0
+        return float(sum(self.table.sequences[m].lengths[self.rows["train"]].mean() for m in self.modalities))
 
     def tensors(self) -> Batch:
-        """The chosen modalities of the whole table on the trainer's device, moved once."""
+        """The chosen modalities of the whole table on the trainer's device, moved once; without features where these are
+        sequences.
+        """
         device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
         if self._tensors is None or self._tensors.targets.device != device:
+            vectors = () if self.sequences else self.modalities
             self._tensors = Batch(
-                {m: _tensor(self.table.features[m]).to(device) for m in self.modalities},
+                {m: _tensor(self.table.features[m]).to(device) for m in vectors},
                 {m: _tensor(self.table.present[m]).to(device) for m in self.modalities},
                 _tensor(self.table.targets).to(device),
+                None if self.table.soft is None else _tensor(self.table.soft).to(device),
             )
         return self._tensors
 
-    def train_dataloader(self) -> BatchLoader:
+    def _loader(self, side: str, **options: Any) -> BatchLoader | SequenceLoader:
+        if not self.sequences:
+            return BatchLoader(self.tensors(), self.rows[side], **options)
+        readers: dict[str, SequenceReader] = {m: self.table.sequences[m] for m in self.modalities}
+        return SequenceLoader(readers, self.tensors(), self.rows[side], max_frames=self.max_frames, **options)
+
+    def train_dataloader(self) -> BatchLoader | SequenceLoader:
         """This process's share of the training rows, in a new order each epoch."""
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
-        return BatchLoader(
-            self.tensors(),
-            self.rows["train"],
+        loader = self._loader(
+            "train",
             batch_size=self.batch_size,
             shuffle=True,
+            sampling=self.sampling,
             seed=self.seed,
             rank=rank,
             world_size=world,
         )
+        if self.trainer is not None:
+            # Lightning tells each epoch, but fetches a batch of a loader without length before it tells the first
+            loader.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        return loader
 
-    def val_dataloader(self) -> BatchLoader:
+    def val_dataloader(self) -> BatchLoader | SequenceLoader:
         """All validation rows, in every process: so few that sharing them out would only blur the metric."""
-        return BatchLoader(self.tensors(), self.rows["val"], batch_size=VALIDATION_ROWS)
+        return self._loader("val", batch_size=VALIDATION_ROWS)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Nothing to do: the batch was cut from tensors that lie on the device."""
+        """Nothing to do: the loaders put their batches on the device."""
         return batch
 
 
@@ -203,6 +177,17 @@ def check_finite(table: FeatureTable, modalities: Sequence[Modality], index: NDA
         raise InputError(
             f"{len(problems)} vectors are not finite", problems, "Mend them, or mark them as absent from these rows."
         )
+
+
+def _check_lengths(table: FeatureTable, modalities: Sequence[Modality], index: NDArray[np.int64]) -> None:
+    """Raise InputError where a sequence that is present in the rows `index` has no frames."""
+    problems = [
+        f"row {row}: {modality} has no frames"
+        for modality in modalities
+        for row in np.sort(index[table.present[modality][index] & (table.sequences[modality].lengths[index] == 0)])
+    ]
+    if problems:
+        raise InputError(f"{len(problems)} sequences are empty", problems, "Mark them as absent from these rows.")
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:

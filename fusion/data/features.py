@@ -17,21 +17,23 @@ from numpy.typing import NDArray
 
 from extractors.errors import InputError
 from extractors.types import MODALITIES, Modality
-from fusion.data.labels import encode_labels, label_problems
+from fusion.data.label_arrays import LabelNames as LabelNames
+from fusion.data.label_arrays import are_shares, read_shares
+from fusion.data.labels import Labels, encode_labels, label_problems, soft_targets, tell_of_distributions
 from fusion.data.manifest_checks import PARTS
 from fusion.data.problems import Numbering, Problems
 from fusion.data.raw_table import row_numbers
+from fusion.data.soft_labels import LabelColumn
 from fusion.data.table import FeatureTable
 
 log = logging.getLogger(__name__)
 
 WORDS = ("label", "speaker", "transcript", "split", "group", "id")  # one entry a row
-ROLES = (*MODALITIES, *WORDS)
+NAMES = "label_names"  # one entry a column of `label`
+ROLES = (*MODALITIES, *WORDS, NAMES)
 COLUMN = {"transcript": "text"}  # role -> column of `FeatureTable.rows`, where they differ
 
 EXPECTED = "Expected an .npz of several arrays, as numpy.savez writes it."
-
-LabelNames = Mapping[Any, str] | Sequence[str]
 
 
 def load_features(
@@ -44,14 +46,16 @@ def load_features(
 ) -> FeatureTable:
     """Read an .npz. No extractor is involved, and nothing in the file can run code.
 
-    Arrays: `speech` (rows, dim) and `text` (rows, dim), either may be missing; `label` (rows,) text or whole numbers;
-    optional `speaker`, `transcript`, `split` (train, val, test), `group`, `id`, each (rows,). A row whose vector is all
-    NaN has no such modality; a vector that is NaN or infinite in part is a problem.
+    Arrays: `speech` (rows, dim) and `text` (rows, dim), either may be missing; `label` (rows,) text or whole numbers,
+    or (rows, classes) weights or counts of votes, all NaN where there is no label, with the classes' names as
+    `label_names` (classes,) or by that argument; optional `speaker`, `transcript`, `split` (train, val, test), `group`,
+    `id`, each (rows,). A row whose vector is all NaN has no such modality; a vector that is NaN or infinite in part is a
+    problem.
 
     Args:
         path: the file.
         arrays: where an array goes by another name in the file: `{"speech": "feat_audio"}`; None: not to be used.
-        label_names: names for labels that are numbers: `["negative", "positive"]` for 0 and 1, or a mapping.
+        label_names: names for labels that are numbers, or columns: `["negative", "positive"]` for 0 and 1, or a mapping.
         labels: the order of the classes; by default `label_names`' order, else numbers by size, else names sorted.
         require_label: False where labels are not needed, as for prediction.
 
@@ -71,8 +75,10 @@ def load_features(
     path = Path(path)
     problems = Problems()
     found, unused = _read_arrays(path, dict(arrays or {}), problems)
+    stored = found.pop(NAMES, None)
     features, present = _modalities(found, problems)
-    rows = _rows(found, problems)
+    soft = are_shares(found.get("label"))
+    rows = _rows({role: array for role, array in found.items() if not (soft and role == "label")}, problems)
     lengths = {role: len(array) for role, array in found.items() if array.ndim}
     if len(set(lengths.values())) > 1:
         shapes = ", ".join(f"{role} {found[role].shape}" for role in lengths)
@@ -85,13 +91,26 @@ def load_features(
         problems.of_file.append("no rows")
     else:
         problems.add_rows("neither speech nor text", ~np.any(list(present.values()), axis=0))
-    names, order = _label_names(found.get("label"), rows, count, label_names, problems, require_label=require_label)
+    names: Labels
+    order: list[str] | None
+    if soft:
+        given = label_names if label_names is not None else stored
+        names, order = read_shares(found["label"], given, problems, require_label=require_label)
+    else:
+        names, order = _label_names(found.get("label"), rows, count, label_names, problems, require_label=require_label)
+        unused += [NAMES] if stored is not None else []
     if problems.count:
         _raise(path, problems, count)
     if unused:
         log.info("%s: not used: %s", path.name, ", ".join(unused))
     targets, ordered = encode_labels(names, labels if labels is not None else order)
-    return FeatureTable(features, present, targets, ordered, _row_frame(rows, names, count))
+    tell_of_distributions(names, path.name)
+    if isinstance(names, LabelColumn):
+        words = pd.Series([None if target < 0 else ordered[target] for target in targets], dtype=object)
+    else:
+        words = names
+    frame = _row_frame(rows, words, count)
+    return FeatureTable(features, present, targets, ordered, frame, soft=soft_targets(names, ordered))
 
 
 def _read_arrays(
@@ -135,7 +154,7 @@ def _read_arrays(
     unused = [
         name for name in there if name not in source.values() or (name in claimed and name not in arrays.values())
     ]
-    missing = [role for role in source if role not in found]
+    missing = [role for role in source if role not in found and role != NAMES]
     for name in unused:
         for near in difflib.get_close_matches(name.lower(), missing, n=1, cutoff=0.8):  # "speakers"
             problems.of_file.append(

@@ -13,10 +13,12 @@ import pandas as pd
 from extractors.errors import InputError
 from extractors.types import Clip
 from fusion.data.columns import HINT, choose_columns
+from fusion.data.labels import tell_of_distributions
 from fusion.data.manifest_checks import check_rows, tidy
 from fusion.data.problems import UNUSABLE_AUDIO, Numbering, Problems
 from fusion.data.raw import line_numbers, read_raw
 from fusion.data.raw_table import RawTable
+from fusion.data.soft_labels import read_labels
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,9 @@ def read_manifest(
     (train, val, test), `group`, `start` and `end` (seconds into the audio), `language`. Audio or text may be
     missing in any row, not both. Every cell is text: "001" stays "001", "NA" and "None" are words; only an empty
     cell is missing.
+
+    A `label` is a name, or what several annotators said: `angry:3|sad:1`, `angry|angry|angry|sad`, and in JSON Lines
+    also `{"angry": 3, "sad": 1}` or a list. `fusion.data.soft_labels` says when `|` and `:` are letters of a name.
 
     Args:
         path: the file.
@@ -68,7 +73,7 @@ def read_manifest(
     """
     path = Path(path)
     extra = [extra_columns] if isinstance(extra_columns, str) else list(extra_columns)
-    raw = read_raw(path, delimiter=delimiter)
+    raw = read_raw(path, delimiter=delimiter, label=(columns or {}).get("label", "label"))
     source = raw.frame.set_axis(pd.RangeIndex(len(raw.frame)), axis=0)
     frame, wrong_names = choose_columns(source, columns=columns, extra_columns=extra, require_label=require_label)
     problems = Problems([*wrong_names, *raw.problems])
@@ -94,8 +99,13 @@ def read_manifest(
         summary = f"{path.name}: {problems.count:,} problem{plural} in {len(frame) + raw.broken:,} rows"
         raise InputError(summary, problems.tell(numbering), "\n".join(hints) or None)
     log.info(
-        "%s: %s rows, %d labels, %d speakers", path.name, f"{len(frame):,}", *frame[["label", "speaker"]].nunique()
+        "%s: %s rows, %d labels, %d speakers",
+        path.name,
+        f"{len(frame):,}",
+        len(read_labels(frame["label"]).names),
+        frame["speaker"].nunique(),
     )
+    tell_of_distributions(frame["label"], path.name)
     return frame
 
 

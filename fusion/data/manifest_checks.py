@@ -52,8 +52,7 @@ def check_rows(
     _check_times(frame, problems)
     if require_label and "label" in known and len(frame):
         problems.add_rows("no label", frame["label"].isna().to_numpy() & ~empty)
-        if complete:
-            label_problems(frame["label"], problems)
+        label_problems(frame["label"], problems, complete=complete)
 
 
 def _seconds(name: str, texts: pd.Series, problems: Problems) -> pd.Series:

@@ -24,9 +24,10 @@ FORMATS = {
 WIDE_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
-def read_raw(path: Path, *, delimiter: str | None = None) -> RawTable:
+def read_raw(path: Path, *, delimiter: str | None = None, label: str | None = None) -> RawTable:
     """Read CSV, TSV, JSON Lines or Parquet, by the file's suffix.
 
+    In the column `label` of JSON Lines an object of weights or a list of votes becomes the text that says the same.
     Raises InputError where there is no such file, no such format, or nothing in it that could be read as a table.
     """
     kind = FORMATS.get(path.suffix.lower())
@@ -47,7 +48,7 @@ def read_raw(path: Path, *, delimiter: str | None = None) -> RawTable:
         hint = f"Save it as UTF-8, or: iconv -f {name} -t UTF-8 {path.name} > utf8{path.suffix}"
         raise InputError(f"{path} is {name}; expected UTF-8", hint=hint)
     if kind == "jsonl":
-        return read_jsonl(path)
+        return read_jsonl(path, label=label)
     return read_csv(path, delimiter or kind)
 
 

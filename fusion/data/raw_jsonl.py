@@ -15,15 +15,19 @@ from extractors.errors import InputError
 from fusion.data.problems import Positions
 from fusion.data.raw_parquet import EXACT_WHOLE, frame_of
 from fusion.data.raw_table import RawTable, row_numbers, text_frame
+from fusion.data.soft_labels import DistributionError, as_cell
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def read_jsonl(path: Path) -> RawTable:
-    """Read one JSON object per line; blank lines are skipped; null and "" are missing."""
+def read_jsonl(path: Path, *, label: str | None = None) -> RawTable:
+    """Read one JSON object per line; blank lines are skipped; null and "" are missing.
+
+    An object or a list under the name `label` is what annotators said, and becomes a cell of `fusion.data.soft_labels`.
+    """
     table = _read_fast(path)
     if table is None:
-        return _read_slowly(path)
+        return _read_slowly(path, label)
     return RawTable(frame_of(table), row_numbers(table.num_rows))
 
 
@@ -62,7 +66,7 @@ def _read_fast(path: Path) -> pa.Table | None:
     return table
 
 
-def _read_slowly(path: Path) -> RawTable:
+def _read_slowly(path: Path, label: str | None = None) -> RawTable:
     columns: dict[str, list[str | None]] = {}
     rows: list[int] = []
     lines: list[int] = []
@@ -79,7 +83,7 @@ def _read_slowly(path: Path) -> RawTable:
                 record = decoder.decode(raw.decode())
                 if not isinstance(record, dict):
                     raise TypeError(f"expected an object, got {_kind(record)}")
-                values = {name.strip(): _text(name, value) for name, value in record.items()}
+                values = {name.strip(): _text(name, value, label) for name, value in record.items()}
             except (ValueError, TypeError, RecursionError) as error:
                 problems.append(f"line {line}: {_fault(error)}")
                 continue
@@ -106,13 +110,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _text(name: str, value: Any) -> str | None:
+def _text(name: str, value: Any, label: str | None) -> str | None:
     if value is None:
         return None
     if type(value) is str:
         if not value.isascii():
             value.encode()  # "\\ud800" is half a character, and no text
         return value
+    if isinstance(value, (dict, list)) and name.strip() == label:
+        try:
+            return as_cell(value) if value else None
+        except DistributionError as error:
+            raise TypeError(f"{name!r}: {error}") from error
     if isinstance(value, (dict, list)):
         raise TypeError(f"{name!r} holds {_kind(value)}; expected text or a number")
     return json.dumps(value)

@@ -32,6 +32,8 @@ class Source(Protocol):
 
     `check`, if given, is called before anything is extracted, with a table that has all but the vectors and the hashes
     of the audio: what is wrong with the split or the labels is then known before hours of work, not after.
+
+    `frames`: the table is to have `sequences`, for a head that reads them.
     """
 
     def load(
@@ -44,6 +46,7 @@ class Source(Protocol):
         max_failed: float = 0.05,
         workers: int | None = None,
         check: Callable[[FeatureTable], object] | None = None,
+        frames: bool = False,
     ) -> FeatureTable: ...
 
     def predict(
@@ -106,6 +109,7 @@ class ManifestSource:
         max_failed: float = 0.05,
         workers: int | None = None,
         check: Callable[[FeatureTable], object] | None = None,
+        frames: bool = False,
     ) -> FeatureTable:
         """Read, extract what the store lacks, and look up the rest. The table's `features` are the modalities found."""
         from fusion.data.assemble import outline, table_from_manifest
@@ -121,6 +125,7 @@ class ManifestSource:
             max_failed=max_failed,
             workers=workers,
             run_dir=run_dir,
+            frames=frames,
         )
 
     def extract(
@@ -188,8 +193,16 @@ class FeaturesSource:
         max_failed: float = 0.05,
         workers: int | None = None,
         check: Callable[[FeatureTable], object] | None = None,
+        frames: bool = False,
     ) -> FeatureTable:
-        """The table seen through those of `modalities` that it has. Raises InputError where it has none of them."""
+        """The table seen through those of `modalities` that it has. Raises InputError where it has none of them, or
+        where sequences are wanted.
+        """
+        if frames:
+            raise InputError(
+                f"{self.path.name} holds pooled vectors, and this head reads sequences",
+                hint="Take a head of pooled vectors, such as head=gated, or train from a manifest: data=manifest.",
+            )
         table = self.read()
         there = [modality for modality in modalities if modality in table.features]
         if not there:
@@ -210,6 +223,11 @@ class FeaturesSource:
 
     def predict(self, predictor: Predictor, *, store: Callable[[], EmbeddingStore], run_dir: Path) -> list[Prediction]:
         """A prediction a row, in the file's order; a row with nothing that the bundle can use says so."""
+        if predictor.sequences:
+            raise InputError(
+                f"{self.path.name} holds pooled vectors, and this bundle reads sequences",
+                hint="Predict from a manifest of audio and text: data=manifest data.path=clips.csv.",
+            )
         table = self.read()
         dims = predictor.info.dims
         if not set(dims) & set(table.features):

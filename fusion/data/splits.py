@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from extractors.errors import InputError
 from fusion.data.folds import (
@@ -28,7 +30,17 @@ from fusion.data.folds import (
 )
 from fusion.data.table import FeatureTable
 
-__all__ = ["ColumnSplit", "Fold", "GroupKFold", "LeaveOneSpeakerOut", "RandomSplit", "SpeakerDisjoint", "Split"]
+__all__ = [
+    "ColumnSplit",
+    "Fold",
+    "GroupKFold",
+    "LeaveOneGroupOut",
+    "LeaveOneSpeakerOut",
+    "RandomSplit",
+    "RepeatedGroupKFold",
+    "SpeakerDisjoint",
+    "Split",
+]
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +90,32 @@ class LeaveOneSpeakerOut:
         return _one_part_out(table, speakers, np.arange(len(speakers)), speakers.names, self.val, self.seed)
 
 
+class LeaveOneGroupOut:
+    """As many folds as there are groups (sessions, sites, recordings): each is tested once.
+
+    Args:
+        column: of the table, that names the group of each row.
+        val: share of the other groups' rows to validate on: in whole speakers where they are known, else in whole groups.
+        seed: another seed, other validation rows.
+    """
+
+    def __init__(self, *, column: str = "group", val: float = 0.15, seed: int = 1) -> None:
+        self.column, self.val, self.seed = column, share("val", val), seed
+
+    def split(self, table: FeatureTable) -> list[Fold]:
+        """Folds in the order of the groups' names. Raises InputError with fewer than two, or where one holds a class."""
+        rows = labelled(table)
+        groups = groups_by(table, self.column, rows, hint=f"Add a `{self.column}` column, or choose another split.")
+        require_groups(groups, 2, self.column, "to train and to test")
+        require_every_class(table, groups, self.column)
+        folds = []
+        for number, name in enumerate(file_names(groups.names)):
+            test = groups.rows_of(np.arange(len(groups)) == number)
+            train, val, note = _carve(table, np.setdiff1d(rows, test), self.val, [self.seed, number], by=self.column)
+            folds.append(finished(table, name, train, val, test, [note]))
+        return folds
+
+
 class GroupKFold:
     """`folds` folds over whole groups: the `group` column, or speakers where there is none.
 
@@ -103,38 +141,82 @@ class GroupKFold:
         return _one_part_out(table, groups, parts, names, self.val, self.seed)
 
 
-class ColumnSplit:
-    """The table's own `split` column: train, val, test. Rows without an entry are left out.
+class RepeatedGroupKFold:
+    """`GroupKFold`, again and again by other divisions: every row is tested `repeats` times.
 
     Args:
-        val: where the column has no val, this share of its training rows, in whole speakers if they are known.
+        folds: of each repeat, 3 at least.
+        repeats: how many divisions.
+        val: share of the other rows to validate on, in whole groups.
+        seed: another seed, other divisions.
+    """
+
+    def __init__(self, *, folds: int = 5, repeats: int = 3, val: float = 0.15, seed: int = 1) -> None:
+        if repeats < 2:
+            raise InputError(f"expected 2 repeats or more, got repeats={repeats}", hint="One is split=group_kfold.")
+        self.seed = seed
+        self.rounds = [GroupKFold(folds=folds, val=val, seed=seed + 1_000 * number) for number in range(int(repeats))]
+
+    def split(self, table: FeatureTable) -> list[Fold]:
+        """Folds `1-1`, `1-2`, … `repeats-folds`. Raises as `GroupKFold` does."""
+        return [
+            replace(fold, name=f"{number}-{fold.name}")
+            for number, division in enumerate(self.rounds, start=1)
+            for fold in division.split(table)
+        ]
+
+
+class ColumnSplit:
+    """The table's own division, as one of its columns says. Rows without an entry are left out.
+
+    Where the column says train, val and test, it is one fold. Otherwise its values are the official folds: each is
+    tested once, on a model of the others.
+
+    Args:
+        column: of the table.
+        val: where the column has no val, this share of the training rows, in whole speakers if they are known.
         seed: another seed, other validation rows.
     """
 
-    def __init__(self, *, val: float = 0.15, seed: int = 1) -> None:
-        self.val, self.seed = share("val", val), seed
+    def __init__(self, *, column: str = "split", val: float = 0.15, seed: int = 1) -> None:
+        self.column, self.val, self.seed = column, share("val", val), seed
 
     def split(self, table: FeatureTable) -> list[Fold]:
-        """One fold. Raises InputError without such a column, or where it has no train or no test."""
-        if not known(table, "split"):
+        """One fold, or as many as the column has values. Raises InputError without such a column, or a side of it."""
+        if not known(table, self.column):
             raise InputError(
-                "split=column needs a `split` column that says train, val or test, and the table has none",
-                hint="Or let Emofuse divide by speakers: split=speaker_disjoint.",
+                f"split=column needs a `{self.column}` column that says train, val or test, or the fold that tests a row; "
+                "the table has none",
+                hint="split.column=NAME takes another column (declare it: data.extra_columns=[NAME]). Or let Emofuse divide "
+                "by speakers: split=speaker_disjoint.",
             )
         rows = labelled(table)
-        says = table.rows["split"].iloc[rows]
+        says = table.rows[self.column].iloc[rows].astype(object)
+        values = sorted(map(str, says.dropna().unique()))
+        if set(values) & {"train", "val", "test"}:
+            return self._sides(table, rows, says)
+        if len(values) < 2:
+            raise InputError(f"the column `{self.column}` has one value, {values[0]!r}; expected two folds or more")
+        notes = _left_out(says, self.column)
+        folds = []
+        for number, (name, value) in enumerate(zip(file_names(values), values, strict=True)):
+            tested = (says.astype(str) == value).to_numpy() & says.notna().to_numpy()
+            others = rows[~tested & says.notna().to_numpy()]
+            train, val, note = _carve(table, others, self.val, [self.seed, number])
+            folds.append(finished(table, name, train, val, rows[tested], [*notes, note]))
+        return folds
+
+    def _sides(self, table: FeatureTable, rows: Index, says: pd.Series) -> list[Fold]:
         part = {name: rows[(says == name).to_numpy()] for name in ("train", "val", "test")}
         unknown = sorted(set(map(str, says.dropna().unique())) - set(part))
         empty = [name for name in ("train", "test") if not len(part[name])]
         if unknown or empty:
             problems = [f"no row is {name}" for name in empty] + [f"{name!r} is none of these" for name in unknown]
-            raise InputError("the split column: expected train, test and perhaps val", problems)
-        notes = []
-        if left_out := int(says.isna().sum()):
-            notes.append(f"rows left out, as their split is empty: {left_out:,}")
+            raise InputError(f"the {self.column} column: expected train, test and perhaps val", problems)
+        notes = _left_out(says, self.column)
         if not len(part["val"]):
             part["train"], part["val"], note = _carve(table, part["train"], self.val, self.seed)
-            notes.append(note)
+            notes.append(f"no row is val: {note} instead")
         return [finished(table, "column", part["train"], part["val"], part["test"], notes)]
 
 
@@ -194,7 +276,7 @@ def _one_part_out(
 ) -> list[Fold]:
     """A fold for each part of the groups: it tests, the other groups train and validate."""
     folds = []
-    for number, name in enumerate(_file_names(names)):
+    for number, name in enumerate(file_names(names)):
         others = groups.take(parts != number)
         validates = others.draw_sides((1 - val, val), [seed, number]) == 1
         test = groups.rows_of(parts == number)
@@ -202,25 +284,37 @@ def _one_part_out(
     return folds
 
 
-def _file_names(names: Sequence[str]) -> list[str]:
+def file_names(names: Sequence[str]) -> list[str]:
     """Names that may stand in a path, for a fold has a folder of its own; still distinct."""
     plain = [re.sub(r"[^\w.-]|^\.", "_", name) or "_" for name in names]
     return [f"{name}-{number}" if plain.count(name) > 1 else name for number, name in enumerate(plain)]
 
 
-def _carve(table: FeatureTable, train: Index, val: float, seed: int) -> tuple[Index, Index, str]:
-    """Validation rows out of the training rows: in whole speakers, or where that cannot be, in whole sentences."""
+def _left_out(says: pd.Series, column: str) -> list[str]:
+    count = int(says.isna().sum())
+    return [f"rows left out, as their {column} is empty: {count:,}"] if count else []
+
+
+def _carve(
+    table: FeatureTable, train: Index, val: float, seed: int | Sequence[int], *, by: str | None = None
+) -> tuple[Index, Index, str]:
+    """Validation rows out of the training rows: in whole speakers; where that cannot be, in whole groups of the column
+    `by`, or in whole sentences.
+    """
     speakers = table.rows["speaker"].iloc[train] if known(table, "speaker") else None
     if speakers is not None and speakers.notna().all() and speakers.nunique() > 1:
         groups = groups_by(table, "speaker", train, hint=SPEAKER_HINT)
         how = "training speakers"
+    elif by is not None:
+        groups = groups_by(table, by, train, hint=SPEAKER_HINT)
+        how = f"training {by}s"
     else:
         groups = groups_by_words(table, train)
         how = "training rows, whose speakers are not known,"
     if len(groups) < 2:
-        raise InputError("the split column has no val, and the training rows are too few to spare any")
+        raise InputError("there are no rows set apart to validate on, and the training rows are too few to spare any")
     part = groups.draw_sides((1 - val, val), seed)
     rows = groups.rows_of(part == 1)
-    count = f"{int((part == 1).sum())} of {len(groups)} {how}" if how == "training speakers" else f"some {how}"
-    note = f"no row is val: {count} ({len(rows):,} rows) validate instead"
+    count = f"some {how}" if how.endswith(",") else f"{int((part == 1).sum())} of {len(groups)} {how}"
+    note = f"{count} ({len(rows):,} rows) validate"
     return groups.rows_of(part == 0), rows, note

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from extractors.types import Modality
+
+if TYPE_CHECKING:
+    from fusion.data.sequences import SequenceReader
 
 Index = NDArray[np.int64]
 
@@ -22,6 +26,9 @@ class FeatureTable:
     present  : modality -> (rows,) bool
     targets  : (rows,) int64, indices into `labels`; -1 where the row has no label
     labels   : the ordered list of class names, decided once and used everywhere
+    sequences: modality -> its frames or tokens, read when they are needed; empty unless they were extracted
+    soft     : (rows, classes) float32, of each row a distribution over `labels` whose largest share is the row's
+               target, zeros where the row has no label; None where no label of the table is divided
     rows     : DataFrame with the columns `id, speaker, text, group, split, content` (str or None each;
                `content` is a hash of the audio span) and whatever else the user's table carried
     """
@@ -32,6 +39,8 @@ class FeatureTable:
     labels: tuple[str, ...]
     rows: pd.DataFrame
     encoders: dict[Modality, dict] = field(default_factory=dict)  # "fingerprint" and "describe" of each extractor
+    soft: NDArray[np.float32] | None = None
+    sequences: dict[Modality, SequenceReader] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -49,6 +58,8 @@ class FeatureTable:
             present={m: values[index] for m, values in self.present.items()},
             targets=self.targets[index],
             rows=self.rows.iloc[index].reset_index(drop=True),
+            soft=None if self.soft is None else self.soft[index],
+            sequences={m: reader.take(index) for m, reader in self.sequences.items()},
         )
 
     def only(self, modalities: Sequence[Modality]) -> FeatureTable:
@@ -57,4 +68,5 @@ class FeatureTable:
             self,
             features={m: self.features[m] for m in modalities},
             present={m: self.present[m] for m in modalities},
+            sequences={m: self.sequences[m] for m in modalities if m in self.sequences},
         )

@@ -49,22 +49,27 @@ class Units:
     note: str | None = None
 
 
-def units_of(groups: Sequence[str | None], *, seed: int = 0) -> Units:
+def units_of(groups: Sequence[str | None], *, ids: Sequence[str] | None = None, seed: int = 0) -> Units:
     """Speakers where there are at least MIN_SPEAKERS, else utterances; `note` says why.
+
+    `ids`, (rows,), tell utterances apart: one that several folds or seeds judged is one utterance still.
 
     >>> units_of(["a", "a", "b", "c", "d", "e"]).kind, units_of(["a", "a", "b", None]).kind
     ('speaker', 'utterance')
+    >>> units_of([None] * 4, ids=["x", "y", "x", "y"]).total
+    2
     """
-    rows = len(groups)
+    names = list(range(len(groups))) if ids is None else list(ids)
     known = len(set(groups) - {None})
     if known < MIN_SPEAKERS:
         reason = "no speakers are known" if not known else f"only {known} speaker{'s' * (known > 1)} tested"
         why = f"{reason}: utterances were resampled, so the intervals say nothing of new speakers and are too short"
-        return _lots(np.arange(rows), rows, "utterance", why, seed)
-    # a row of no known speaker is a unit of its own
-    keys = [group if group is not None else (row,) for row, group in enumerate(groups)]
+        number = {name: count for count, name in enumerate(dict.fromkeys(names))}
+        return _lots(np.array([number[name] for name in names]), len(number), "utterance", why, seed)
+    # an utterance of no known speaker is a unit of its own
+    keys = [group if group is not None else (name,) for name, group in zip(names, groups, strict=True)]
     number = {key: count for count, key in enumerate(dict.fromkeys(keys))}
-    lonely = sum(group is None for group in groups)
+    lonely = sum(isinstance(key, tuple) for key in number)
     note = f"{lonely:,} rows of no known speaker each counted as a speaker of their own" if lonely else None
     return _lots(np.array([number[key] for key in keys]), len(number), "speaker", note, seed)
 
@@ -160,16 +165,19 @@ def bootstrap(systems: Mapping[str, Scored], *, draws: int = DRAWS, seed: int = 
     """
     first = next(iter(systems.values()))
     for name, scored in systems.items():
-        if scored.ids != first.ids or scored.groups != first.groups or (scored.targets != first.targets).any():
+        same = (scored.ids, scored.seeds, scored.groups) == (first.ids, first.seeds, first.groups)
+        if not same or (scored.targets != first.targets).any():
             raise ValueError(f"expected every system to score the same rows in the same order; {name!r} does not")
-    units = units_of(first.groups or (), seed=seed)
+    units = units_of(first.groups or (), ids=first.ids, seed=seed)
     tables = {name: unit_sums(scored, units.index, units.count) for name, scored in systems.items()}
     totals = {name: total_sums(scored) for name, scored in systems.items()}
     parts: dict[str, list[dict[str, Floats]]] = {name: [] for name in systems}
-    for weights in _weights(units.count, draws, seed):  # (chunk, units)
+    for weights in draw_weights(units.count, draws, seed):  # (chunk, units)
         for name, table in tables.items():
             sums = unflatten(weights @ table, first.classes)
-            parts[name].append({key: metric(sums) for key, metric in METRICS.items()} | _noise(sums, totals[name]))
+            parts[name].append(
+                {key: metric(sums) for key, metric in METRICS.items()} | calibration_noise(sums, totals[name])
+            )
     found = {}
     for name in systems:
         joined = {key: np.concatenate([part[key] for part in parts[name]]) for key in parts[name][0]}
@@ -188,7 +196,7 @@ def paired_difference(
     return bootstrap({"a": a, "b": b}, draws=draws, seed=seed, level=level).difference("a", "b")
 
 
-def _weights(units: int, draws: int, seed: int) -> Iterator[Floats]:
+def draw_weights(units: int, draws: int, seed: int) -> Iterator[Floats]:
     """(chunk, units) how often each unit came up: sampling with replacement, counted."""
     rng = np.random.default_rng(seed)
     for start in range(0, draws, CHUNK):
@@ -197,7 +205,7 @@ def _weights(units: int, draws: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units).astype(np.float64)
 
 
-def _noise(sums: Sums, total: Sums) -> dict[str, Floats]:
+def calibration_noise(sums: Sums, total: Sums) -> dict[str, Floats]:
     """ECE that resampling alone makes: the gap of each bin against that bin's own gap in the whole."""
 
     def noise(drawn: Floats, whole: Floats) -> Floats:

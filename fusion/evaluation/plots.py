@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from fusion.evaluation.calibration import risk_coverage
 from fusion.evaluation.metrics import BINS, ece, ece_uncalibrated, reliability, total_sums
 from fusion.evaluation.scored import Bools, Floats, Scored
-from fusion.evaluation.tables import NAMES, system_order
+from fusion.evaluation.tables import system_order, title_of
 
 COLORS = {"speech": "#D55E00", "text": "#009E73", "fusion": "#0072B2"}
 MARKS = {"speech": "s", "text": "^", "fusion": "o"}
@@ -46,7 +46,7 @@ def comparison_figure(results: Mapping[str, Any]) -> Figure:
     for place, name in enumerate(order):
         entries = [test[name][key] for key in METRIC_TITLES]
         offset = (len(order) - 1) / 2 * 0.24 - place * 0.24
-        _intervals(panels[0], entries, rows + offset, name, label=NAMES.get(name, name))
+        _intervals(panels[0], entries, rows + offset, name, label=title_of(name))
     chance = [results["baselines"]["chance"][key] for key in METRIC_TITLES]
     panels[0].vlines(chance, rows - 0.4, rows + 0.4, color=FAINT, linestyle=":", linewidth=1.5, label="chance")
     panels[0].set_yticks(rows, list(METRIC_TITLES.values()))
@@ -78,7 +78,7 @@ def confusion_figure(systems: Mapping[str, Scored], labels: Sequence[str]) -> Fi
         support = counts.sum(axis=1, keepdims=True)
         shares = counts / np.maximum(support, 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_title(NAMES.get(name, name), fontsize=11, fontweight="bold")
+        axes.set_title(title_of(name), fontsize=11, fontweight="bold")
         axes.set_xticks(range(classes), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
         axes.set_yticks(range(classes), names if axes is panels[0] else [""] * classes, parse_math=False)
         axes.set_xlabel("predicted")
@@ -118,7 +118,7 @@ def risk_coverage_figure(systems: Mapping[str, Scored]) -> Figure:
         share, accuracy = risk_coverage(scored.confidence, scored.correct)
         steady = share * len(scored) >= min(20, len(scored))  # the accuracy of fewer rows jumps about and says nothing
         color = COLORS.get(name, INK)
-        axes.plot(share[steady], accuracy[steady], color=color, label=NAMES.get(name, name), linewidth=1.8)
+        axes.plot(share[steady], accuracy[steady], color=color, label=title_of(name), linewidth=1.8)
         if scored.uncertain is not None and not scored.uncertain.all():
             kept = ~scored.uncertain
             axes.plot(kept.mean(), scored.correct[kept].mean(), MARKS.get(name, "D"), color=color, markersize=8)
@@ -154,7 +154,7 @@ def learning_curves_figure(history: Iterable[Mapping[str, Any]]) -> Figure | Non
         _curve(grid[0, column], records, "val_loss", alpha, color=color, linewidth=1.6)
         _curve(grid[1, column], records, "val_ua", alpha, color=color, linewidth=1.6)
     for column, name in enumerate(order):
-        grid[0, column].set_title(NAMES.get(name, name), fontweight="bold", fontsize=11)
+        grid[0, column].set_title(title_of(name), fontweight="bold", fontsize=11)
         grid[1, column].set_xlabel("epoch")
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("validation UA")

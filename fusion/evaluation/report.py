@@ -15,7 +15,7 @@ from extractors.files import write_bytes
 from fusion.evaluation import plots
 from fusion.evaluation.metrics import LOWER_IS_BETTER
 from fusion.evaluation.scored import Scored
-from fusion.evaluation.tables import NAMES, count, footnotes, leaked, number, span, system_order
+from fusion.evaluation.tables import count, footnotes, leaked, number, span, system_order, title_of
 from fusion.evaluation.verdict import primary
 
 SHOWN_ERRORS = 20
@@ -77,12 +77,11 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "span": span, "tables": as_tables}
+    environment.filters |= {"number": number, "span": span, "tables": as_tables, "title_of": title_of}
     page = environment.get_template("report.html.jinja").render(
         results=results,
         primary=name,
         order=system_order(results["test"]),
-        names=NAMES,
         titles=TITLES,
         lower_is_better=LOWER_IS_BETTER,
         notes=footnotes(results),

@@ -2,14 +2,17 @@
 
     labels, split, seed, allow_leakage, notice
     test.{fusion,speech,text}.{wa,ua,macro_f1,weighted_f1,ece,ece_uncalibrated,nll,brier} = {"value", "low", "high"}
-    test.{...}.{n,speakers,per_class,confusion,selective}
+    test.{...}.{n,judged,speakers,per_class,confusion,selective,parameters,seconds}
     difference.{metric} = {"value", "low", "high"}, fusion minus the single modality named by difference_against
     verdict = {"fusion_helps": "yes" | "no" | "not shown" | null, "sentence"}
     folds = [{"name", "n", "speakers", "test", "difference", "interval"}], empty without cross-validation
-    folds_summary.{system}.{metric} = {"mean", "std_sample"} over the folds, null without cross-validation
-    baselines.{chance,majority}, interval, overlap, training, versions
+    folds_summary.{system}.{metric} = {"mean", "std_sample", "n"} over the folds, null without cross-validation
+    seeds, and seeds_summary like folds_summary, each seed pooled over its folds; null for one seed
+    one_checkpoint.{modality,both}: as test, of the fusion's checkpoints with only that shown, rows that have all; or null
+    run: what was chosen; baselines.{chance,majority}, interval, overlap, training, versions
 
-What could not be computed is null; NaN never appears.
+`n` counts different utterances, `judged` every judgement: several seeds or repeats judge the same utterance. Standard
+deviations are those of a sample (n - 1). What could not be computed is null; NaN never appears.
 """
 
 from __future__ import annotations
@@ -27,11 +30,12 @@ import pandas as pd
 
 from extractors.files import write_text
 from fusion.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, bootstrap
-from fusion.evaluation.metrics import METRICS, Sums, per_class, total_sums
+from fusion.evaluation.metrics import METRICS, Sums, evaluate, per_class, total_sums
 from fusion.evaluation.scored import Floats, Scored
 from fusion.evaluation.verdict import FUSION, better_single, primary, verdict
 
 BASELINE_METRICS = ("wa", "ua", "macro_f1", "weighted_f1")  # a baseline without probabilities has no calibration
+NOT_META = ("id", "speaker", "label", "text", "audio", "content", "split", "start", "end")  # of a table's columns
 PACKAGES = (
     "emofuse",
     "torch",
@@ -56,6 +60,8 @@ def build_results(
     allow_leakage: bool = False,
     overlap: Any = None,
     training: Mapping[str, Any] | None = None,
+    shown: Mapping[str, Scored] | None = None,
+    run: Mapping[str, Any] | None = None,
     notice: str | None = None,
     draws: int = DRAWS,
     level: float = LEVEL,
@@ -70,7 +76,9 @@ def build_results(
         seed: of the run; the bootstrap draws from it too.
         allow_leakage: the user accepted a split whose sides share transcripts or speakers.
         overlap: the leak report, any plain data.
-        training: what the run wants to add, any plain data: temperatures, chosen epochs, removed rows.
+        training: system -> a record for each fit, any plain data; `parameters` and `seconds` are looked for in it.
+        shown: modality, or "both" -> what one checkpoint says with only that shown, all on the same rows.
+        run: what the run chose, any plain data: head, encoders, overrides.
         notice: what a reader must know of the data.
         draws: bootstrap draws.
         level: of the intervals.
@@ -83,7 +91,11 @@ def build_results(
     against = better_single(ua)
     difference = pooled.difference(FUSION, against) if against else None
     interval = _interval(pooled, draws, seed)
-    test = {name: _system(scored, pooled, name, labels) for name, scored in systems.items()}
+    test = {
+        name: _system(scored, pooled, name, labels) | _costs((training or {}).get(name))
+        for name, scored in systems.items()
+    }
+    seeds = first.seed_values
     folds = [
         _fold(name, systems, against, draws=draws, seed=seed, level=level)
         for name in first.fold_names
@@ -93,6 +105,7 @@ def build_results(
         "labels": list(labels),
         "split": split,
         "seed": seed,
+        "seeds": list(seeds) if len(seeds) > 1 else [seed],
         "allow_leakage": allow_leakage,
         "notice": notice,
         "verdict": verdict(test, difference, against, interval, leaked=allow_leakage),
@@ -103,6 +116,9 @@ def build_results(
         "interval": interval,
         "folds": folds,
         "folds_summary": folds_summary(folds) if folds else None,
+        "seeds_summary": seeds_summary(systems, against) if len(seeds) > 1 else None,
+        "one_checkpoint": one_checkpoint(shown, labels, draws=draws, seed=seed, level=level) if shown else None,
+        "run": dict(run or {}),
         "overlap": overlap,
         "training": dict(training or {}),
         "versions": versions(),
@@ -127,7 +143,8 @@ def _system(scored: Scored, found: Bootstrap, name: str, labels: Sequence[str]) 
     columns = per_class(confusion)
     return {
         **found.intervals(name),
-        "n": len(scored),
+        "n": scored.utterances,
+        "judged": len(scored),
         "speakers": scored.speakers,
         "per_class": [
             {
@@ -158,7 +175,7 @@ def _fold(
     some = next(iter(parts.values()))
     return {
         "name": name,
-        "n": len(some),
+        "n": some.utterances,
         "speakers": some.speakers,
         "test": {system: found.intervals(system) for system in parts},
         "difference": found.difference(FUSION, against) if against else None,
@@ -167,20 +184,53 @@ def _fold(
 
 
 def folds_summary(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and sample standard deviation (n - 1) over folds, of every system and of the difference."""
+    """Mean and sample standard deviation over folds, of every system and of the difference."""
     series = {system: [fold["test"][system] for fold in folds] for system in folds[0]["test"]}
     if folds[0]["difference"]:
         series["difference"] = [fold["difference"] for fold in folds]
     return {
-        name: {
-            metric: {
-                "mean": float(np.mean([entry[metric]["value"] for entry in entries])),
-                "std_sample": float(np.std([entry[metric]["value"] for entry in entries], ddof=1)),
-            }
-            for metric in METRICS
-        }
+        name: {metric: mean_and_deviation([entry[metric]["value"] for entry in entries]) for metric in METRICS}
         for name, entries in series.items()
     }
+
+
+def seeds_summary(systems: Mapping[str, Scored], against: str | None) -> dict[str, Any]:
+    """Mean and sample standard deviation over seeds, each seed pooled over its folds."""
+    seeds = next(iter(systems.values())).seed_values
+    values = {name: [evaluate(scored.of_seed(seed)) for seed in seeds] for name, scored in systems.items()}
+    if against:
+        values["difference"] = [
+            {metric: fusion[metric] - single[metric] for metric in METRICS}
+            for fusion, single in zip(values[FUSION], values[against], strict=True)
+        ]
+    return {
+        name: {metric: mean_and_deviation([entry[metric] for entry in entries]) for metric in METRICS}
+        for name, entries in values.items()
+    }
+
+
+def mean_and_deviation(values: Sequence[float]) -> dict[str, float | int | None]:
+    """{"mean", "std_sample", "n"}: the deviation of a sample, with n - 1; None of a single value.
+
+    >>> mean_and_deviation([0.25, 0.75])
+    {'mean': 0.5, 'std_sample': 0.3535533905932738, 'n': 2}
+    """
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std_sample": deviation, "n": len(values)}
+
+
+def one_checkpoint(
+    shown: Mapping[str, Scored], labels: Sequence[str], *, draws: int, seed: int, level: float
+) -> dict[str, Any]:
+    """What one fusion checkpoint does with a single modality, and with all, on the rows that have all of them."""
+    found = bootstrap(shown, draws=draws, seed=seed, level=level)
+    return {name: _system(scored, found, name, labels) for name, scored in shown.items()}
+
+
+def _costs(fits: Any) -> dict[str, Any]:
+    """Parameters of one model of the system, and the seconds of all its fits, where the fits tell."""
+    told = [fit for fit in fits or () if isinstance(fit, Mapping) and "parameters" in fit]
+    return {"parameters": told[0]["parameters"], "seconds": sum(fit["seconds"] for fit in told)} if told else {}
 
 
 def baselines(scored: Scored) -> dict[str, dict[str, float]]:
@@ -233,17 +283,21 @@ def write_results(path: Path | str, results: Mapping[str, Any]) -> Path:
     return write_text(Path(path), text + "\n")
 
 
-def write_predictions(path: Path | str, systems: Mapping[str, Scored], labels: Sequence[str]) -> Path:
-    """Write predictions.csv, UTF-8, a line per test row.
+def write_predictions(
+    path: Path | str, systems: Mapping[str, Scored], labels: Sequence[str], *, rows: pd.DataFrame | None = None
+) -> Path:
+    """Write predictions.csv, UTF-8, a line for each test row, fold and seed.
 
-    Columns: id, fold, speaker, label (the truth), prediction, confidence, uncertain, p_<label>… of fusion (or of the
-    only system), then <system>_prediction and <system>_confidence of the others.
+    Columns: id, fold, seed, speaker, label (the truth), prediction, confidence, uncertain, p_<label>… of fusion (or of
+    the only system), then <system>_prediction and <system>_confidence of the others, then meta_<column> for what else
+    the table told of the row (`rows`, with a column `id`).
     """
     name = primary(systems)
     scored, names = systems[name], np.array(labels, dtype=object)
     columns: dict[str, Any] = {
         "id": scored.ids,
         "fold": scored.folds,
+        "seed": scored.seeds,
         "speaker": scored.groups,
         "label": names[scored.targets],
         "prediction": names[scored.predictions],
@@ -255,8 +309,12 @@ def write_predictions(path: Path | str, systems: Mapping[str, Scored], labels: S
     for other, its in systems.items():
         if other != name:
             columns |= {f"{other}_prediction": names[its.predictions], f"{other}_confidence": its.confidence}
-    text = pd.DataFrame(columns).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    return write_text(Path(path), text)
+    frame = pd.DataFrame(columns)
+    if rows is not None:
+        told = rows.set_index(rows["id"].astype(str)).drop(columns=[c for c in NOT_META if c in rows])
+        told = told.loc[:, told.notna().any()].add_prefix("meta_").reindex(frame["id"])
+        frame = pd.concat([frame, told.reset_index(drop=True)], axis=1)
+    return write_text(Path(path), frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
 
 def _column(table: Floats, column: int) -> Floats:

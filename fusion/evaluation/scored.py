@@ -29,6 +29,7 @@ class Scored:
     uncalibrated   : (rows, classes) float64, before it
     groups         : (rows,) speaker of each row, None where unknown
     folds          : (rows,) name of the fold that tested the row
+    seeds          : (rows,) seed of the fit that tested the row
     uncertain      : (rows,) bool, the row fell below its fold's confidence threshold; None if there is none
 
     Lists are taken as well as arrays. Raises ValueError where shapes or values cannot be, and EmofuseError where
@@ -47,6 +48,7 @@ class Scored:
     uncalibrated: Floats
     groups: Sequence[str | None] | None = None
     folds: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
     uncertain: Bools | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +58,7 @@ class Scored:
         probabilities = _probabilities(self.probabilities, rows, "probabilities")
         groups = self.groups if self.groups is not None else (None,) * rows
         folds = self.folds if self.folds is not None else ("test",) * rows
+        seeds = self.seeds if self.seeds is not None else (0,) * rows
         values = {
             "ids": tuple(map(str, self.ids)),
             "targets": np.asarray(self.targets, dtype=np.int64),
@@ -63,6 +66,7 @@ class Scored:
             "uncalibrated": _probabilities(self.uncalibrated, rows, "uncalibrated probabilities"),
             "groups": tuple(None if _missing(group) else str(group) for group in groups),
             "folds": tuple(map(str, folds)),
+            "seeds": tuple(map(int, seeds)),
             "uncertain": None if self.uncertain is None else np.asarray(self.uncertain, dtype=np.bool_),
         }
         for name, value in values.items():
@@ -108,14 +112,29 @@ class Scored:
         """The folds in the order they first appear."""
         return tuple(dict.fromkeys(self.folds or ()))
 
+    @property
+    def utterances(self) -> int:
+        """How many different rows of the table were tested; several folds or seeds may have judged the same one."""
+        return len(set(self.ids))
+
+    @property
+    def seed_values(self) -> tuple[int, ...]:
+        """The seeds in the order they first appear."""
+        return tuple(dict.fromkeys(self.seeds or ()))
+
     def in_fold(self, name: str) -> Scored:
         """The rows that one fold tested."""
         return self.take(np.flatnonzero(np.array([fold == name for fold in self.folds or ()])))
+
+    def of_seed(self, seed: int) -> Scored:
+        """The rows as the fits of one seed judged them."""
+        return self.take(np.flatnonzero(np.array(self.seeds) == seed))
 
     def take(self, index: Ints) -> Scored:
         """The rows of `index`, in that order."""
         assert self.groups is not None  # filled on construction, as are the folds
         assert self.folds is not None
+        assert self.seeds is not None
         return Scored(
             ids=[self.ids[row] for row in index],
             targets=self.targets[index],
@@ -123,12 +142,13 @@ class Scored:
             uncalibrated=self.uncalibrated[index],
             groups=[self.groups[row] for row in index],
             folds=[self.folds[row] for row in index],
+            seeds=[self.seeds[row] for row in index],
             uncertain=None if self.uncertain is None else self.uncertain[index],
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Scored]) -> Scored:
-        """The folds of a cross-validation as one. `uncertain` is kept only if every part has it."""
+        """The folds of a cross-validation, and its seeds, as one. `uncertain` is kept only if every part has it."""
         marks = [part.uncertain for part in parts if part.uncertain is not None]
         return cls(
             ids=[id for part in parts for id in part.ids],
@@ -137,6 +157,7 @@ class Scored:
             uncalibrated=np.concatenate([part.uncalibrated for part in parts]),
             groups=[group for part in parts for group in part.groups or ()],
             folds=[fold for part in parts for fold in part.folds or ()],
+            seeds=[seed for part in parts for seed in part.seeds or ()],
             uncertain=np.concatenate(marks) if len(marks) == len(parts) else None,
         )
 

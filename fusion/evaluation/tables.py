@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion.evaluation.metrics import LOWER_IS_BETTER
-from fusion.evaluation.verdict import FUSION
+from fusion.evaluation.verdict import FUSION, primary
 
 COLUMNS = {"wa": "WA", "ua": "UA", "macro_f1": "macro F1", "weighted_f1": "weighted F1", "ece": "ECE\nbefore → after"}
-NAMES = {"fusion": "fusion", "speech": "speech only", "text": "text only"}
 ORDER = ("speech", "text", "fusion")  # fusion last, beside its difference
 WIDE = 92  # columns; a narrower terminal is not shown weighted F1, which results.json and the report hold
 COLORS = {"yes": "green", "no": "red", "not shown": "yellow"}
@@ -34,9 +33,7 @@ def results_view(results: Mapping[str, Any], *, width: int = 100) -> Group:
         table.add_column(title, no_wrap=True, vertical="top")
     for name in system_order(results["test"]):
         style = "bold" if name == FUSION else ""
-        table.add_row(
-            Text(NAMES.get(name, name), style), *(_cell(results["test"][name], key, style) for key in columns)
-        )
+        table.add_row(Text(title_of(name), style), *(_cell(results["test"][name], key, style) for key in columns))
     if results["difference"]:
         label = Text(f"fusion − {results['difference_against']}", "cyan")
         table.add_row(label, *(_difference(results["difference"][key], key) for key in columns))
@@ -62,7 +59,7 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
     folds = len(results["folds"])
     tested += f", pooled over {folds} folds" if folds else ""
     lines = [
-        f"{tested}; split {results['split']}, seed {results['seed']}; the epoch was chosen on validation.",
+        f"{tested}; split {results['split']}, {_seeds(results)}{_epoch(results)}.",
         f"Intervals: {interval['level']:.0%} over {interval['unit']}s, {interval['draws']:,} bootstrap draws. "
         "ECE: less is better.".replace("%", " %"),
     ]
@@ -76,6 +73,32 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
     if any(value["value"] == 1.0 and value["low"] == 1.0 for value in values):
         lines.append("An interval from 1 to 1 means that no error was seen among these rows, not that there is none.")
     return lines
+
+
+def _seeds(results: Mapping[str, Any]) -> str:
+    seeds = results.get("seeds") or [results["seed"]]
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    ua = results["seeds_summary"][primary(results["test"])]["ua"]
+    return (
+        f"seeds {', '.join(map(str, seeds))} (UA {number(ua['mean'])} ± {number(ua['std_sample'])}, standard deviation of a "
+        f"sample of {ua['n']})"
+    )
+
+
+def _epoch(results: Mapping[str, Any]) -> str:
+    """Where epochs were run, by what one of them was chosen."""
+    fits = [fit for runs in results["training"].values() for fit in runs if isinstance(fit, Mapping)]
+    return "" if fits and not any(fit.get("epochs", 1) for fit in fits) else "; the epoch was chosen on validation"
+
+
+def title_of(system: str) -> str:
+    """What a system is called: `speech only`, `fusion`.
+
+    >>> title_of("speech"), title_of("face"), title_of("fusion")
+    ('speech only', 'face only', 'fusion')
+    """
+    return system if system == FUSION else f"{system} only"
 
 
 def leaked(results: Mapping[str, Any]) -> bool:

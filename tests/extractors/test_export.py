@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from energy import EnergyExtractor, write_clips
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -27,6 +26,7 @@ from extractors.export.webui import free_names
 from extractors.pipeline import extract_to_store
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Embedding
+from tests.extractors.energy import EnergyExtractor, write_clips
 
 LABELS = ("angry", "sad", "unknown")
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from energy import EnergyExtractor, write_clips
 
 from extractors.errors import InputError
 from extractors.export import NpyExport, StoredClips, WebUIExport
@@ -22,6 +21,7 @@ from extractors.importing.vectors import NotImportedError, dimension_of
 from extractors.pipeline import TooManyFailuresError, extract_to_store
 from extractors.store import EmbeddingStore
 from extractors.types import Clip
+from tests.extractors.energy import EnergyExtractor, write_clips
 
 DIM = 9
 

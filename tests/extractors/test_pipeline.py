@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from energy import EnergyExtractor, write_clips
 
 import extractors.decode
 from extractors import progress, writer
@@ -24,6 +23,7 @@ from extractors.errors import InputError, MissingExtraError
 from extractors.pipeline import TooManyFailuresError, extract_to_store
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Embedding
+from tests.extractors.energy import EnergyExtractor, write_clips
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -256,6 +256,49 @@ def test_frames_of_another_dtype_are_refused(store):
         EmbeddingStore(store.path, frames_dtype="int8")
 
 
+class Narrow(Numbers):
+    frames_dim = 3
+
+
+def test_frames_need_not_be_as_wide_as_vectors(store):
+    one, two = (Embedding(np.ones(DIM, np.float32), frames=np.full((n, 3), n, np.float32)) for n in (2, 5))
+    store.put(Narrow(), keys_of([1, 2]), [one, two])
+    assert [frames.tolist() for frames in store.read_frames(keys_of([2, 1]))] == [[[5] * 3] * 5, [[2] * 3] * 2]
+    assert store.read_vectors(keys_of([1])).shape == (1, DIM)
+    assert store.tables()[0].frames_dim == 3
+    with pytest.raises(ValueError, match=r"expected \(frames, 3\)"):
+        store.put(Narrow(), keys_of([3]), [Embedding(np.ones(DIM, np.float32), frames=np.ones((2, DIM), np.float32))])
+
+
+def test_an_extractor_may_come_to_have_frames_of_another_width(store):
+    """A store that was filled before keeps its vectors, and takes the frames."""
+    put(store, [1, 2, 3])
+    narrow = [Embedding(np.full(DIM, n, np.float32), frames=np.full((4, 3), n, np.float32)) for n in (2, 4)]
+    store.put(Narrow(), keys_of([2, 4]), narrow)
+    store.compact()
+    assert store.read_vectors(keys_of([1, 2, 3, 4]))[:, 0].tolist() == [1, 2, 3, 4]
+    assert [frames[0, 0] for frames in store.read_frames(keys_of([4, 2]))] == [4, 2]
+    assert store.has(keys_of([1, 2]), frames=True).tolist() == [False, True]
+    wide = [Embedding(np.ones(DIM, np.float32), frames=np.ones((4, DIM), np.float32))]
+    with pytest.raises(InputError, match="frames of 3 values from numbers; they now are of 16"):
+        store.put(Numbers(), keys_of([5]), wide)
+
+
+def test_frames_located_once_are_read_at_any_place(store):
+    keys = keys_of(range(30))
+    store.put(
+        Numbers(), keys, [Embedding(np.ones(DIM, np.float32), frames=np.full((1 + n % 4, DIM), n)) for n in range(30)]
+    )
+    located = store.locate_frames(keys[5:])
+    assert located.lengths.tolist() == [1 + n % 4 for n in range(5, 30)]
+    index = np.array([24, 0, 3, 3])
+    found = store.read_located(located, index)
+    assert [(len(frames), frames[0, 0]) for frames in found] == [(1 + n % 4, n) for n in (29, 5, 8, 8)]
+    assert store.read_located(located, index[:0]) == []
+    with pytest.raises(ValueError, match="one extractor"):
+        store.locate_frames([*keys, *keys_of([1], "f2")])
+
+
 def test_a_damaged_table_is_said_to_be(store):
     put(store, [1])
     for manifest in store.path.glob("*.lance/_versions/*.manifest"):

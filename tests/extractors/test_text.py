@@ -16,15 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from extractors.errors import InputError
 from extractors.long_texts import split_text
+from extractors.pipeline import extract_to_store
+from extractors.store import EmbeddingStore
 from extractors.text import SPARE, SentenceTransformerExtractor
 from extractors.text_loading import missing_weights
 from extractors.text_models import resolve_text_model
-from extractors.types import Extractor
+from extractors.types import Clip, Extractor
 
 SPEECH = "it is not really what i wanted but fine thank you very much indeed oh no that hurts"
 WORDS = SPEECH.split()
@@ -275,3 +277,18 @@ def test_a_device_that_is_not_there(tiny: Path, device: str) -> None:
         pytest.skip("there is CUDA")
     with pytest.raises(InputError, match="device"):
         SentenceTransformerExtractor(model=tiny, device=device)
+
+
+def test_tokens_may_be_wider_than_vectors(tiny: Path, tmp_path: Path) -> None:
+    """A model whose last module narrows the pooled vector: its tokens stay as wide as the transformer."""
+    model = SentenceTransformer(str(tiny), device="cpu")
+    narrow = Dense(in_features=32, out_features=8)
+    SentenceTransformer(modules=[*model, narrow], device="cpu").save(str(tmp_path / "narrow"))
+    extractor = SentenceTransformerExtractor(model=tmp_path / "narrow", device="cpu")
+    assert (extractor.dim, extractor.frames_dim) == (8, 32)
+    store = EmbeddingStore(tmp_path / "store")
+    summary = extract_to_store([Clip("a", text="oh no that hurts")], extractor, store, frames=True, progress=False)
+    assert summary.new == 1
+    [frames] = store.read_frames([key for key in summary.keys if key])
+    np.testing.assert_array_equal(frames, extractor.extract(["oh no that hurts"], frames=True)[0].frames)
+    assert SentenceTransformerExtractor(model=tiny, device="cpu").frames_dim == 32

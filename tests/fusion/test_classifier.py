@@ -43,13 +43,12 @@ def classifier(table: FeatureTable) -> EmotionClassifier:
 def run(classifier: EmotionClassifier, data: EmbeddingDataModule, **options: Any) -> pl.Trainer:
     with quiet_lightning():
         trainer = pl.Trainer(
-            max_epochs=1,
             accelerator="cpu",
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            **options,
+            **{"max_epochs": 1, **options},
         )
         trainer.fit(classifier, datamodule=data)
     return trainer
@@ -80,7 +79,50 @@ def test_validation_figures_are_scikit_learns(
 
 
 def test_hyperparameters_are_plain(classifier: EmotionClassifier) -> None:
-    assert dict(classifier.hparams) == {"modality_dropout": 0.0, "seed": 0}
+    assert dict(classifier.hparams) == {"modality_dropout": 0.0, "mixup": 0.0, "auxiliary_loss": 0.0, "seed": 0}
+
+
+def test_losses_are_of_distributions_where_there_are_some(
+    classifier: EmotionClassifier, table: FeatureTable, fold: Fold
+) -> None:
+    """And accuracy is of the targets; the rows of a batch keep their own shares."""
+    soft = np.eye(3, dtype=np.float32)[table.targets] * 0.6 + np.float32(0.4 / 3)
+    data = EmbeddingDataModule(replace(table, soft=soft), fold, modalities=["speech", "text"], batch_size=7)
+    for batch in data.train_dataloader():
+        assert batch.soft is not None
+        assert torch.equal(batch.soft.argmax(dim=1), batch.targets)
+    figures = run(classifier, data).callback_metrics
+    classifier.eval()
+    batch = data.tensors()
+    assert batch.soft is not None
+    with torch.no_grad():
+        logits = classifier.model(batch.features, batch.present).logits[fold.val]
+    expected = torch.nn.functional.cross_entropy(logits, batch.soft[fold.val])
+    assert figures["val/loss"].item() == pytest.approx(expected.item(), abs=1e-5)
+    hits = (logits.argmax(dim=1).numpy() == table.targets[fold.val]).mean()
+    assert figures["val/wa"].item() == pytest.approx(hits, abs=1e-6)
+
+
+def test_distributions_teach_more_than_their_likeliest_class(table: FeatureTable, fold: Fold, part: Part) -> None:
+    """Trained on shares of 0.6 and 0.2, a model is that sure of training rows, and no surer."""
+    soft = np.eye(3, dtype=np.float32)[table.targets] * 0.4 + np.float32(0.2)
+    found = []
+    for shares in (None, soft):
+        torch.manual_seed(0)
+        head = part("head", "concat", width=16, dropout=0.0)(dims=table.dims, num_classes=3)
+        model = FusionModel(head)
+        model.fit_standardizers(table, fold.train)
+        learner = EmotionClassifier(
+            model, loss=CrossEntropyLoss(class_counts=[1] * 3), optimizer=part("optimizer", "adamw", lr=1e-2)
+        )
+        data = EmbeddingDataModule(replace(table, soft=shares), fold, modalities=["speech", "text"], batch_size=16)
+        run(learner, data, max_epochs=30)
+        batch = data.tensors()
+        with torch.no_grad():
+            logits = learner.eval().model(batch.features, batch.present).logits[fold.train]
+        found.append(logits.softmax(dim=1).amax(dim=1).mean().item())
+    assert found[0] > 0.9
+    assert found[1] == pytest.approx(0.6, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])

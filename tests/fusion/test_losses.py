@@ -27,6 +27,62 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_one_hot_targets_cost_what_classes_do(path: Path, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Every config: the same loss and the same gradient, whichever way a row's one label is written."""
+    loss = instantiate(OmegaConf.load(path))(class_counts=COUNTS)
+    logits, targets = batch
+    found = []
+    for written in (targets, F.one_hot(targets, 4).float()):
+        given = logits.clone().requires_grad_()
+        loss(given, written).backward()
+        assert given.grad is not None
+        found.append((loss(given, written).item(), given.grad))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("make", [FocalLoss, CrossEntropyLoss])
+@pytest.mark.parametrize("weighting", ["none", "balanced"])
+def test_a_distribution_costs_what_its_labels_cost_on_average(
+    make: Callable[..., torch.nn.Module], weighting: Any, batch: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    """Ten votes on each of 32 rows as shares, against 320 rows with a vote each."""
+    loss = make(class_counts=COUNTS, weighting=weighting)
+    logits, _ = batch
+    votes = torch.randint(4, (32, 10), generator=torch.Generator().manual_seed(1))
+    shares = F.one_hot(votes, 4).sum(dim=1) / 10
+    one_by_one = loss(logits.repeat_interleave(10, dim=0), votes.flatten())
+    assert loss(logits, shares).item() == pytest.approx(one_by_one.item(), rel=1e-5)
+
+
+def test_without_weights_it_is_torchs_for_probabilities(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    shares = torch.rand(32, 4, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
+    for smoothing in (0.0, 0.1):
+        found = CrossEntropyLoss(class_counts=COUNTS, label_smoothing=smoothing)(batch[0], shares)
+        assert found.item() == pytest.approx(
+            F.cross_entropy(batch[0], shares, label_smoothing=smoothing).item(), rel=1e-6
+        )
+
+
+def test_cross_entropy_is_least_at_the_distribution_itself() -> None:
+    shares = torch.tensor([[0.6, 0.4, 0.0, 0.0]])
+    loss = CrossEntropyLoss(class_counts=COUNTS)
+    best = loss(shares.clamp(min=1e-9).log(), shares)
+    assert best.item() == pytest.approx(-(0.6 * np.log(0.6) + 0.4 * np.log(0.4)), rel=1e-5)
+    assert all(loss(torch.log(torch.tensor([[p, 1 - p, 1e-9, 1e-9]])), shares) > best for p in (0.5, 0.7, 0.9))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_sure_rows_of_shares_keep_finite_gradients(path: Path) -> None:
+    logits = torch.tensor([[200.0, -200.0, 0.0, 0.0], [-200.0, 200.0, 0.0, 0.0]], requires_grad=True)
+    loss = instantiate(OmegaConf.load(path))(class_counts=COUNTS)(logits, torch.eye(4)[:2] * 0.5 + 0.125)
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_builds_and_has_gradients(path: Path, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, targets = batch
     logits.requires_grad_()

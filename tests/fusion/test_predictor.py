@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,10 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from extractors import AcousticExtractor, Clip, EmbeddingStore
+from extractors import AcousticExtractor, Clip, EmbeddingStore, SentenceTransformerExtractor
 from extractors.errors import InputError
 from fusion import Predictor
-from fusion.bundle import BundleInfo, save_bundle
+from fusion.bundle import BundleInfo, load_bundle, save_bundle
+from fusion.data.batches import in_order
+from fusion.data.sequences import ArraySequences
+from fusion.data.sources import FeaturesSource
+from fusion.heads.base import Head
+from fusion.heads.bottleneck import BottleneckHead
+from fusion.heads.cross_attention import CrossAttentionHead
 from fusion.heads.gated import GatedHead
 from fusion.model import FusionModel
 from fusion.predictor import UNCERTAIN
@@ -114,3 +121,78 @@ def test_an_absent_modality_contributes_nothing():
     assert speech_only.contributions["text"] == pytest.approx(0, abs=1e-12)
     for prediction in (both, text_only, speech_only):
         assert prediction.prior + sum(prediction.contributions.values()) == pytest.approx(prediction.confidence)
+
+
+# bundles whose head reads sequences
+
+
+@pytest.fixture(scope="module", params=[CrossAttentionHead, BottleneckHead], ids=lambda head: head.__name__)
+def sequence_bundle(request, tmp_path_factory) -> Path:
+    """Random weights over the frames of the real acoustic encoder and the tokens of the real text encoder."""
+    torch.manual_seed(0)
+    encoders = {"speech": AcousticExtractor(), "text": SentenceTransformerExtractor(device="cpu")}
+    dims = {"speech": encoders["speech"].frames_dim, "text": encoders["text"].dim}
+    cls: type[Head] = request.param
+    model = FusionModel(cls(dims=dims, num_classes=3, width=16))
+    torch.nn.init.normal_(model.standardizers["speech"].mean)
+    configs = {
+        "speech": {"_target_": "extractors.acoustic.AcousticExtractor"},
+        "text": {"_target_": "extractors.text.SentenceTransformerExtractor", "device": "cpu"},
+    }
+    info = BundleInfo(
+        labels=("a", "b", "c"),
+        dims=dims,
+        encoders={
+            m: {"config": configs[m], "fingerprint": e.fingerprint, "describe": e.describe()}
+            for m, e in encoders.items()
+        },
+        head={"_target_": f"{cls.__module__}.{cls.__name__}", "_partial_": True, "width": 16},
+        prior=(0.2, 0.3, 0.5),
+    )
+    return save_bundle(tmp_path_factory.mktemp("bundle") / "bundle", model, info, "card")
+
+
+WORDS = ["yes", "I did not expect that at all, to be honest with you.", None]
+
+
+def test_sequences_of_one_clip_and_of_a_table_agree(sequence_bundle, tmp_path, monkeypatch):
+    predictor = Predictor.from_bundle(sequence_bundle)
+    pairs = list(zip([*clips()[:2], clips()[2]], WORDS, strict=True))
+    one_by_one = [predictor.predict(path, words, id=path.stem) for path, words in pairs]
+    rows = [Clip(path.stem, audio=path, text=words) for path, words in pairs]
+    store = EmbeddingStore(tmp_path / "store")
+    for frames in (100_000, 10):  # all in one batch, and each in its own
+        monkeypatch.setattr("fusion.predictor.in_order", partial(in_order, max_frames=frames))
+        together = predictor.predict_clips(rows, store, progress=False)
+        for one, other in zip(one_by_one, together, strict=True):
+            assert (one.id, one.label, other.error) == (other.id, other.label, None)
+            assert list(one.probabilities.values()) == pytest.approx(list(other.probabilities.values()), abs=1e-5)
+            assert other.prior + sum(other.contributions.values()) == pytest.approx(other.confidence)
+            assert one.contributions == pytest.approx(other.contributions, abs=1e-5)
+    assert together[2].contributions["text"] == pytest.approx(0, abs=1e-12)
+    mute = predictor.predict_clips([Clip("mute")], store, progress=False)
+    assert mute[0].error == "nothing to go by"
+
+
+def test_a_bundle_of_sequences_is_saved_whole(sequence_bundle, tmp_path):
+    model, info = load_bundle(sequence_bundle)
+    again = Predictor.from_bundle(save_bundle(tmp_path / "again", model, info, "card"))
+    first = Predictor.from_bundle(sequence_bundle)
+    path = clips()[0]
+    assert first.predict(path, "so be it").as_dict() == again.predict(path, "so be it").as_dict()
+
+
+def test_pooled_vectors_do_not_fit_a_bundle_of_sequences(sequence_bundle, tmp_path):
+    predictor = Predictor.from_bundle(sequence_bundle)
+    vectors = {m: np.zeros((1, dim), np.float32) for m, dim in predictor.info.dims.items()}
+    present = {m: np.array([True]) for m in vectors}
+    with pytest.raises(InputError, match="expected sequences of width 31, got"):
+        predictor.predict_features(["a"], vectors, present)
+    wide = {m: ArraySequences([np.zeros((4, dim + 1), np.float32)]) for m, dim in predictor.info.dims.items()}
+    with pytest.raises(InputError, match="got sequences of width 32") as caught:
+        predictor.predict_features(["a"], wide, present)
+    assert len(caught.value.problems) == 2
+    np.savez(tmp_path / "x.npz", speech=np.ones((4, 31)), label=["a", "b", "a", "b"])
+    source = FeaturesSource(path=tmp_path / "x.npz", require_label=False)
+    with pytest.raises(InputError, match="this bundle reads sequences"):
+        source.predict(predictor, store=lambda: None, run_dir=tmp_path)

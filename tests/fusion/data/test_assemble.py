@@ -18,6 +18,7 @@ from extractors.types import Embedding
 from fusion.cli import conf_folder, register_resolvers
 from fusion.data.assemble import table_from_manifest
 from fusion.data.manifest import read_manifest
+from fusion.data.posteriors import PosteriorsSource
 from fusion.data.sources import FeaturesSource, ManifestSource
 from fusion.data.splits import SpeakerDisjoint
 from fusion.data.table import FeatureTable
@@ -47,6 +48,25 @@ class Letters:
 
     def extract(self, clips: Sequence[str], *, frames: bool = False) -> list[Embedding]:
         return [Embedding(np.array([len(t), sum(c in "aeiou" for c in t)], np.float32)) for t in clips]
+
+
+class Samples:
+    """A speech encoder with frames: the level and the middle of every 20 ms, of a clip the mean and the spread of both."""
+
+    name, modality, dim, frames_dim, frame_rate = "samples", "speech", 4, 2, 50.0
+    fingerprint = fingerprint({"encoder": "samples"})
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def extract(self, clips: Sequence[np.ndarray], *, frames: bool = False) -> list[Embedding]:
+        found = []
+        for clip in clips:
+            pieces = clip[: len(clip) // 320 * 320].reshape(-1, 320)
+            each = np.stack([pieces.std(axis=1), pieces[:, 160]], axis=1)
+            vector = np.concatenate([each.mean(axis=0), each.std(axis=0)])
+            found.append(Embedding(vector.astype(np.float32), frames=each.astype(np.float32) if frames else None))
+        return found
 
 
 def never() -> Any:
@@ -210,8 +230,10 @@ def test_every_data_config_makes_a_source(name: str) -> None:
         config = compose("predict", overrides=[f"data={name}", "bundle=none"])
     if name in ("manifest", "features"):
         config.data.path = "somewhere"
+    if name == "posteriors":
+        config.data.sources = {"speech": {"files": "x.csv", "kind": "logits", "classes": ["a", "b"]}}
     source = instantiate(config.data)
-    assert isinstance(source, (ManifestSource, FeaturesSource))
+    assert isinstance(source, (ManifestSource, FeaturesSource, PosteriorsSource))
 
 
 def test_the_bundled_sample_is_a_clean_manifest() -> None:
@@ -238,3 +260,37 @@ def test_configs_of_real_corpora_read_them(shared_data: Path, monkeypatch: pytes
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose("predict", overrides=[f"data={name}", "bundle=none"])
     assert len(instantiate(config.data).read()) == {"emodb": 339, "ravdess": 1440, "mosi": 2199}[name]
+
+
+# sequences
+
+
+def test_sequences_come_with_the_vectors(manifest: Path, tmp_path: Path) -> None:
+    frame = read_manifest(manifest, check_audio=False, extra_columns="*")
+    store = EmbeddingStore(tmp_path / "store")
+    build: dict[Any, Callable[[], Any]] = {"speech": Samples}
+    pooled = table_from_manifest(frame, build, store, max_failed=1.0, progress=False)
+    assert pooled.sequences == {}
+    table = table_from_manifest(frame, build, store, max_failed=1.0, progress=False, frames=True)
+    np.testing.assert_array_equal(table.features["speech"], pooled.features["speech"])
+    reader = table.sequences["speech"]
+    assert reader.dim == 2
+    assert ((reader.lengths > 0) == table.present["speech"]).all()
+    for frames, vector, there in zip(
+        reader.read(np.arange(len(table))), table.features["speech"], table.present["speech"], strict=True
+    ):
+        if there:
+            np.testing.assert_allclose(frames.mean(axis=0), vector[:2], rtol=1e-5)
+
+
+def test_encoders_and_files_without_frames_are_refused(manifest: Path, tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path / "store")
+    with pytest.raises(InputError, match="loudness describes whole clips"):
+        table_from_manifest(
+            read_manifest(manifest, check_audio=False, extra_columns="*"), BOTH, store, progress=False, frames=True
+        )
+    np.savez(tmp_path / "x.npz", speech=np.ones((4, 3)), label=["a", "b", "a", "b"])
+    with pytest.raises(InputError, match="pooled vectors, and this head reads sequences"):
+        FeaturesSource(path=tmp_path / "x.npz").load(
+            extractors={}, store=never, modalities=["speech"], run_dir=tmp_path, frames=True
+        )

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from extractors.errors import InputError
 from fusion.data.draw import draw_parts
-from fusion.data.splits import ColumnSplit, Fold, GroupKFold, LeaveOneSpeakerOut, RandomSplit, SpeakerDisjoint
+from fusion.data.splits import (
+    ColumnSplit,
+    Fold,
+    GroupKFold,
+    LeaveOneGroupOut,
+    LeaveOneSpeakerOut,
+    RandomSplit,
+    RepeatedGroupKFold,
+    SpeakerDisjoint,
+)
 from fusion.data.table import FeatureTable
 from fusion.data.transcripts import transcript_codes
 from tests.fusion.data.conftest import build_table
@@ -239,3 +248,55 @@ def test_rows_without_a_label_stand_nowhere() -> None:
 def test_shares_that_are_none(make: Callable[..., object], shares: dict[str, float]) -> None:
     with pytest.raises(InputError, match=r"between 0 and 1|leave nothing"):
         make(**shares)
+
+
+class TestSessionsRepeatsAndOfficialFolds:
+    def test_each_session_is_tested_by_a_model_that_heard_none_of_its_speakers(self, make_table) -> None:
+        sessions = [f"Ses0{row % 5}" for row in range(200)]
+        speakers = [f"{session}{'FM'[row // 5 % 2]}" for row, session in enumerate(sessions)]
+        table = make_table([("x", "y")[row // 7 % 2] for row in range(200)], speakers, group=sessions)
+        folds = LeaveOneGroupOut().split(table)
+        assert [fold.name for fold in folds] == [f"Ses0{number}" for number in range(5)]
+        for fold in folds:
+            assert {sessions[row] for row in fold.test} == {fold.name}
+            sides = [{speakers[row] for row in rows} for rows in (fold.train, fold.val, fold.test)]
+            assert not sides[0] & sides[1]
+            assert not (sides[0] | sides[1]) & sides[2]
+            assert len(fold.train) + len(fold.val) + len(fold.test) == 200
+            assert any("training speakers" in note for note in fold.notes)
+
+    def test_without_speakers_whole_groups_validate(self, make_table) -> None:
+        groups = [f"g{row % 6}" for row in range(60)]
+        table = make_table([("x", "y")[row // 7 % 2] for row in range(60)], group=groups)
+        for fold in LeaveOneGroupOut().split(table):
+            assert not {groups[row] for row in fold.train} & {groups[row] for row in fold.val}
+
+    def test_repeats_divide_anew_and_test_every_row_each_time(self, make_table) -> None:
+        speakers = [f"s{row % 12}" for row in range(120)]
+        table = make_table([("x", "y")[row // 7 % 2] for row in range(120)], speakers)
+        folds = RepeatedGroupKFold(folds=3, repeats=2).split(table)
+        assert [fold.name for fold in folds] == ["1-1", "1-2", "1-3", "2-1", "2-2", "2-3"]
+        for number in (0, 3):
+            tested = np.sort(np.concatenate([fold.test for fold in folds[number : number + 3]]))
+            assert tested.tolist() == list(range(120))
+        assert any((one.test.tolist() != other.test.tolist()) for one, other in zip(folds[:3], folds[3:], strict=True))
+        with pytest.raises(InputError, match="2 repeats or more"):
+            RepeatedGroupKFold(repeats=1)
+
+    def test_official_folds_of_a_column(self, make_table) -> None:
+        speakers = [f"s{row % 12}" for row in range(120)]
+        table = make_table([("x", "y")[row // 7 % 2] for row in range(120)], speakers)
+        official = [str(row % 4 + 1) if row != 5 else None for row in range(120)]
+        table.rows["fold"] = official
+        folds = ColumnSplit(column="fold").split(table)
+        assert [fold.name for fold in folds] == ["1", "2", "3", "4"]
+        for fold in folds:
+            assert {official[row] for row in fold.test} == {fold.name}
+            assert 5 not in {*fold.train, *fold.val, *fold.test}
+            assert not {speakers[row] for row in fold.train} & {speakers[row] for row in fold.val}
+            assert any("left out" in note for note in fold.notes)
+        table.rows["fold"] = "1"
+        with pytest.raises(InputError, match="one value"):
+            ColumnSplit(column="fold").split(table)
+        with pytest.raises(InputError, match="needs a `nowhere` column"):
+            ColumnSplit(column="nowhere").split(table)

@@ -15,7 +15,7 @@ def test_a_draw_is_what_repeating_the_rows_of_its_speakers_gives(systems_maker):
     """The weights of the first draws, spelled out as rows and handed to scikit-learn."""
     scored = systems_maker()["fusion"]
     found = bootstrap({"fusion": scored}, draws=20, seed=3)
-    weights = next(module._weights(found.units.count, 20, 3))
+    weights = next(module.draw_weights(found.units.count, 20, 3))
     for draw in range(20):
         rows = np.repeat(np.arange(len(scored)), weights[draw][found.units.index].astype(int))
         truth, said = scored.targets[rows], scored.predictions[rows]
@@ -27,7 +27,7 @@ def test_a_draw_is_what_repeating_the_rows_of_its_speakers_gives(systems_maker):
 
 
 def test_every_unit_is_drawn_as_often_as_any():
-    weights = np.concatenate(list(module._weights(9, 4_000, 0)))
+    weights = np.concatenate(list(module.draw_weights(9, 4_000, 0)))
     assert weights.shape == (4_000, 9)
     assert (weights.sum(axis=1) == 9).all()
     np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.06)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from fusion.evaluation.bootstrap import paired_difference
-from fusion.evaluation.metrics import METRICS
+from fusion.evaluation.metrics import METRICS, evaluate
 from fusion.evaluation.results import baselines, build_results, write_predictions, write_results
 from fusion.evaluation.scored import Scored
+from fusion.evaluation.tables import footnotes
 
 LABELS = ["angry", "sad", "excited", "content"]
 
@@ -80,7 +82,7 @@ def test_folds_are_each_measured_and_test_is_pooled(systems_maker):
     )
     values = [fold["test"]["fusion"]["ua"]["value"] for fold in results["folds"]]
     summary = results["folds_summary"]["fusion"]["ua"]
-    assert summary == pytest.approx({"mean": np.mean(values), "std_sample": np.std(values, ddof=1)})
+    assert summary == pytest.approx({"mean": np.mean(values), "std_sample": np.std(values, ddof=1), "n": 4})
     assert results["test"]["fusion"]["wa"]["value"] == pytest.approx(systems["fusion"].correct.mean())  # pooled
 
 
@@ -133,7 +135,7 @@ def test_predictions_hold_every_row_and_survive_any_text(systems_maker, tmp_path
     table = pd.read_csv(path, keep_default_na=False)
     fusion = systems["fusion"]
     assert list(table.columns) == [
-        "id", "fold", "speaker", "label", "prediction", "confidence", "uncertain", f"p_{labels[0]}", f"p_{labels[1]}",
+        "id", "fold", "seed", "speaker", "label", "prediction", "confidence", "uncertain", f"p_{labels[0]}", f"p_{labels[1]}",
         "speech_prediction", "speech_confidence", "text_prediction", "text_confidence",
     ]  # fmt: skip
     assert tuple(table["id"]) == fusion.ids
@@ -141,6 +143,48 @@ def test_predictions_hold_every_row_and_survive_any_text(systems_maker, tmp_path
     assert [labels.index(label) for label in table["text_prediction"]] == systems["text"].predictions.tolist()
     np.testing.assert_allclose(table[[f"p_{label}" for label in labels]], fusion.probabilities, atol=1e-6)
     np.testing.assert_array_equal(table["uncertain"], fusion.uncertain)
+
+
+def test_seeds_are_pooled_and_each_measured(systems_maker):
+    parts = [systems_maker(folds=4, seed=0), systems_maker(folds=4, seed=0, fusion=1.0, speech=0.5)]
+    systems = {
+        name: Scored.concatenate([replace(part[name], seeds=[seed] * 240) for seed, part in enumerate(parts, start=1)])
+        for name in ("fusion", "speech")
+    }
+    results = built(systems)
+    assert results["seeds"] == [1, 2]
+    assert (results["test"]["fusion"]["n"], results["test"]["fusion"]["judged"]) == (240, 480)
+    assert results["interval"]["units"] == 8  # speakers, not speakers times seeds
+    each = [evaluate(part["fusion"])["ua"] for part in parts]
+    assert each[0] != each[1]
+    assert results["seeds_summary"]["fusion"]["ua"] == pytest.approx(
+        {"mean": np.mean(each), "std_sample": np.std(each, ddof=1), "n": 2}
+    )
+    gains = [evaluate(part["fusion"])["ua"] - evaluate(part["speech"])["ua"] for part in parts]
+    assert results["seeds_summary"]["difference"]["ua"]["mean"] == pytest.approx(np.mean(gains))
+    assert "sample of 2" in footnotes(results)[0]
+
+
+def test_one_checkpoint_and_costs(systems_maker):
+    systems = systems_maker()
+    fits = [{"parameters": 10, "seconds": 1.5}, {"parameters": 10, "seconds": 2.0}]
+    shown = {"speech": systems["speech"], "both": systems["fusion"]}
+    results = built(systems, shown=shown, training={"fusion": fits}, run={"head": "gated"})
+    assert results["one_checkpoint"]["both"]["ua"] == results["test"]["fusion"]["ua"]
+    assert (results["test"]["fusion"]["parameters"], results["test"]["fusion"]["seconds"]) == (10, 3.5)
+    assert "parameters" not in results["test"]["speech"]
+    assert results["run"] == {"head": "gated"}
+
+
+def test_predictions_tell_what_the_table_told(systems_maker, tmp_path):
+    systems = systems_maker(rows=4, classes=2)
+    rows = pd.DataFrame(
+        {"id": [f"clip {row}" for row in (3, 2, 1, 0, 9)], "gender": list("abcde"), "text": "x", "empty": None}
+    )
+    table = pd.read_csv(write_predictions(tmp_path / "p.csv", systems, ["a", "b"], rows=rows))
+    assert table["meta_gender"].tolist() == ["d", "c", "b", "a"]
+    assert "meta_text" not in table
+    assert "meta_empty" not in table
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):

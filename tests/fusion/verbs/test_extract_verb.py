@@ -94,7 +94,10 @@ def test_text_and_both(emofuse, manifest, tmp_path) -> None:
     ("arguments", "words"),
     [
         (["granularity=word"], "granularity: expected utterance or frame, got 'word'"),
-        (["granularity=frame"], "acoustic describes whole clips; it has no frames"),
+        (
+            ["granularity=frame", "speech=imported", "speech.model=x", "speech.dim=4", "speech.frame_rate=null"],
+            "describes whole clips; it has no frames",
+        ),
         (["export=numpy"], "did you mean npy?"),
         (["export=npy", "export.modality=text"], "modalities=['speech'] computes none"),
         (["export=npy", "export.path=m.csv"], "m.csv is a file, not a folder"),
