@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
@@ -49,6 +50,14 @@ def text_hash(text: str) -> str:
 def key_prefix(fingerprint: str) -> str:
     """The 16 hex digits that every key of this extractor begins with."""
     return hashlib.blake2b(fingerprint.encode(), digest_size=PREFIX_DIGITS // 2).hexdigest()
+
+
+def by_prefix(keys: Sequence[str]) -> dict[str, list[int]]:
+    """Prefix -> the places of its keys in `keys`."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for i, key in enumerate(keys):
+        groups[key[:PREFIX_DIGITS]].append(i)
+    return groups
 
 
 class KnownKeys:

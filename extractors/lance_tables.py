@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lancedb
 import numpy as np
@@ -30,6 +30,15 @@ CONFLICT_RETRIES = 10
 CONFLICT = re.compile("conflict|concurrent", re.IGNORECASE)
 
 RowIds = NDArray[np.uint64]
+
+
+class LocatedFrames(NamedTuple):
+    """The rows of some keys in one version of a table, their numbers of frames, and the width of a frame."""
+
+    table: Table
+    rows: RowIds
+    lengths: NDArray[np.int64]
+    dim: int
 
 
 def create_table(folder: Path, name: str, schema: pa.Schema) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import lancedb
 import numpy as np
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from extractors import lance_tables
 from extractors.errors import EmofuseError, InputError
 from extractors.files import write_text
-from extractors.keys import PREFIX_DIGITS, KnownKeys, embedding_key, key_prefix
+from extractors.keys import PREFIX_DIGITS, KnownKeys, by_prefix, embedding_key, key_prefix
 from extractors.locking import alone, in_use
 from extractors.rows import (
     FRAMES_DTYPES,
@@ -51,15 +50,6 @@ NO_SPACE = re.compile(r"os error (27|28|122)\b|no space left|file too large|quot
 
 class StoreError(EmofuseError):
     """The store could not be read or written: no space, no permission, damage. What was committed before stays."""
-
-
-class LocatedFrames(NamedTuple):
-    """The rows of some keys in one version of a table, their numbers of frames, and the width of a frame."""
-
-    table: Table
-    rows: lance_tables.RowIds
-    lengths: NDArray[np.int64]
-    dim: int
 
 
 class EmbeddingStore:
@@ -103,7 +93,7 @@ class EmbeddingStore:
     def has(self, keys: Sequence[str], *, frames: bool = False) -> NDArray[np.bool_]:
         """(keys,) bool: which are stored; with `frames`, which are stored with their sequence of frames."""
         found = np.zeros(len(keys), dtype=bool)
-        for prefix, index in _by_prefix(keys).items():
+        for prefix, index in by_prefix(keys).items():
             stored = self._stored_keys(prefix, frames=frames)
             found[index] = pc.is_in(pa.array([keys[i] for i in index], pa.string()), value_set=stored)
         return found
@@ -153,7 +143,7 @@ class EmbeddingStore:
                     self._missing([asked[i] for i in np.flatnonzero(lengths == 0)], "frames of ")
                 yield from lance_tables.read_frames(table, rows, lengths)
 
-    def locate_frames(self, keys: Sequence[str]) -> LocatedFrames:
+    def locate_frames(self, keys: Sequence[str]) -> lance_tables.LocatedFrames:
         """Where the frames of `keys`, all of one extractor, are now; read by `read_located`. KeyError where a key has none.
 
         What it knows holds for the table as it is: reading many small batches then looks for keys once.
@@ -164,9 +154,9 @@ class EmbeddingStore:
             table, rows, lengths = self._locate(keys[0][:PREFIX_DIGITS], keys)
             if not lengths.all():
                 self._missing([keys[int(i)] for i in np.flatnonzero(lengths == 0)], "frames of ")
-            return LocatedFrames(table, rows, lengths, lance_tables.frames_width(table))
+            return lance_tables.LocatedFrames(table, rows, lengths, lance_tables.frames_width(table))
 
-    def read_located(self, located: LocatedFrames, index: NDArray[np.int64]) -> list[Float32]:
+    def read_located(self, located: lance_tables.LocatedFrames, index: NDArray[np.int64]) -> list[Float32]:
         """(frames, dim) float32 of the keys at the places `index`, which may repeat. Not to be written.
 
         Raises StoreError where the table was compacted meanwhile and what it was is gone: locate again.
@@ -233,7 +223,7 @@ class EmbeddingStore:
             self._missing(error.args[0])
 
     def _read_column(self, keys: Sequence[str], column: str, to_numpy: Callable[..., Float32]) -> Float32:
-        groups = _by_prefix(keys)
+        groups = by_prefix(keys)
         parts = []
         for prefix, index in groups.items():
             asked = [keys[i] for i in index]
@@ -308,10 +298,3 @@ class EmbeddingStore:
                     "set store.path to another disk, and run again to go on."
                 ) from error
             raise StoreError(f"store: {self.path} cannot be {doing}: {error}") from error
-
-
-def _by_prefix(keys: Sequence[str]) -> dict[str, list[int]]:
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for i, key in enumerate(keys):
-        groups[key[:PREFIX_DIGITS]].append(i)
-    return groups

@@ -137,7 +137,8 @@ def fit_fold(
         )
         if ckpt_path is not None:
             check_checkpoint(Path(ckpt_path), classifier)
-        multiply_adds = batch_size * sum(parameter.numel() for parameter in model.parameters())
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        multiply_adds = batch_size * data.frames_per_row * parameters
         with fitting_threads(multiply_adds):
             fitter.fit(classifier, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     if best.epoch < 0:

@@ -152,7 +152,7 @@ class EmbeddingDataModule(pl.LightningDataModule):
         )
         if self.trainer is not None:
             # Lightning tells each epoch, but fetches a batch of a loader without length before it tells the first
-            loader.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+            loader.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return loader
 
     def val_dataloader(self) -> BatchLoader | SequenceLoader:

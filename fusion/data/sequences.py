@@ -14,7 +14,8 @@ from extractors.errors import InputError
 from fusion.heads.base import Sequences
 
 if TYPE_CHECKING:
-    from extractors.store import EmbeddingStore, LocatedFrames
+    from extractors.lance_tables import LocatedFrames
+    from extractors.store import EmbeddingStore
 
 log = logging.getLogger(__name__)
 
