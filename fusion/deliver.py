@@ -18,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from extractors.types import Modality
 from fusion.bundle import BundleInfo, save_bundle
 from fusion.data.folds import Fold
+from fusion.data.overlap import KINDS, Identities
 from fusion.data.table import FeatureTable
 from fusion.engines.base import Engine, Job
 from fusion.ensemble import Ensemble
@@ -114,12 +115,13 @@ def clear_earlier(run_dir: Path) -> None:
 
 @dataclass(frozen=True)
 class Bundled:
-    """A model as a bundle will hold it, its calibration, and the rows it was trained on."""
+    """A model as a bundle will hold it, its calibration, the rows it was trained on, and which of the fits it is."""
 
     model: FusionModel | Ensemble
     calibration: Calibration
     train: NDArray[np.int64]
     origin: Origin
+    which: str = ""
 
 
 def bundled(
@@ -133,34 +135,45 @@ def bundled(
     run_dir: Path,
 ) -> Bundled:
     """What the bundle ships: the model of a single split, after a cross-validation one more model trained by the same
-    recipe on all rows, or as `bundle.kind` asks all the models together.
+    recipe on the rows of all folds, or as `bundle.kind` asks all the models together.
     """
     best = best_trials(trials)
     if cfg.bundle.kind == "ensemble" and len(best) > 1:
-        return ensemble(best, np.unique(np.concatenate([fold.train for fold in folds])))
+        return ensemble(best, folds, table, cfg.evaluation.coverage)
+    if cfg.bundle.kind == "ensemble":
+        log.warning(
+            "bundle.kind=ensemble: one fold by one seed makes one model; set seeds=[1,2,3], or a split of more folds"
+        )
     if len(folds) == 1:
-        return Bundled(best[0].fitted.model, best[0].calibration, folds[0].train, "split")
-    fold = everything(table, folds[0])
+        return Bundled(best[0].fitted.model, best[0].calibration, folds[0].train, "split", f"seed {best[0].seed}")
+    fold = everything(table, folds)
     modalities: tuple[Modality, ...] = best[0].fitted.model.modalities  # type: ignore[assignment]
     job = Job(fold, modalities, best[0].seed, Path("fits") / fold.name)
     resume = Path(cfg.resume) if cfg.resume else None
     [fitted] = fit_jobs(table, [job], recipe, engine=engine, settings=settings_of(cfg), run_dir=run_dir, resume=resume)
-    calibration, _ = judge_validation(fitted, table, fold.val, cfg.evaluation.coverage)
+    calibration, _ = judge_validation(fitted.model, table, fold.val, cfg.evaluation.coverage)
     return Bundled(fitted.model, calibration, fold.train, "refit")
 
 
-def ensemble(trials: Sequence[Trial], train: NDArray[np.int64]) -> Bundled:
-    """All the models together. No row was held out from all of them, so the threshold is the mean of theirs."""
-    threshold = float(np.mean([trial.calibration.threshold for trial in trials]))
-    together = Ensemble([trial.fitted.model for trial in trials], [trial.calibration.temperature for trial in trials])
-    return Bundled(together.eval(), Calibration(threshold=threshold), train, "ensemble")
+def ensemble(trials: Sequence[Trial], folds: Sequence[Fold], table: FeatureTable, coverage: float) -> Bundled:
+    """All the models together. Of a single fold, its validation rows calibrate them; of several, no row was held out from
+    all models, so each keeps its own temperature and the threshold is the mean of theirs.
+    """
+    models = [trial.fitted.model for trial in trials]
+    together = Ensemble(models, [trial.calibration.temperature for trial in trials]).eval()
+    if len(folds) == 1:
+        calibration, _ = judge_validation(together, table, folds[0].val, coverage)
+    else:
+        calibration = Calibration(threshold=float(np.mean([trial.calibration.threshold for trial in trials])))
+    return Bundled(together, calibration, np.unique(np.concatenate([fold.train for fold in folds])), "ensemble")
 
 
 def fold_models(folds: Sequence[Fold], trials: Trials) -> Iterator[tuple[Trial, Bundled]]:
     """Each trial of the shipped system, as a bundle of its own."""
     trained = {fold.name: fold.train for fold in folds}
     for trial in best_trials(trials):
-        yield trial, Bundled(trial.fitted.model, trial.calibration, trained[trial.fold], "fold")
+        which = f"fold {trial.fold}, seed {trial.seed}"
+        yield trial, Bundled(trial.fitted.model, trial.calibration, trained[trial.fold], "fold", which)
 
 
 def save_model(
@@ -168,7 +181,7 @@ def save_model(
 ) -> Path:
     """Write one bundle."""
     info = describe(cfg, table, chosen, results, system=system)
-    return save_bundle(folder, chosen.model, info, model_card(info, results, origin=chosen.origin))
+    return save_bundle(folder, chosen.model, info, model_card(info, results, origin=chosen.origin, which=chosen.which))
 
 
 def describe(
@@ -195,11 +208,14 @@ def describe(
     )
 
 
-def everything(table: FeatureTable, fold: Fold) -> Fold:
-    """All labelled rows but the validation rows of `fold`, and what is the same clip; nothing is left to test on."""
-    labelled = np.flatnonzero(table.targets >= 0)
-    train = np.setdiff1d(labelled, fold.val)
-    if "content" in table.rows:
-        content = table.rows["content"]
-        train = train[~content.iloc[train].isin(set(content.iloc[fold.val].dropna())).to_numpy()]
-    return Fold("all", train, fold.val, np.array([], dtype=np.int64))
+def everything(table: FeatureTable, folds: Sequence[Fold]) -> Fold:
+    """All rows that any fold uses, but those that validate the first fold and those that share with them what its own
+    training rows do not: speakers, words, clips. Nothing is left to test on.
+    """
+    first, identities = folds[0], Identities(table)
+    used = np.unique(np.concatenate([rows for fold in folds for rows in (fold.train, fold.val, fold.test)]))
+    train = np.setdiff1d(used, first.val)
+    for kind in KINDS:
+        if not len(identities.shared(kind, first.train, first.val)):
+            train = train[~identities.standing_in(kind, train, first.val)]
+    return Fold("all", train, first.val, np.array([], dtype=np.int64))

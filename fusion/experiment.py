@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,11 +28,13 @@ from fusion.callbacks import LAST
 from fusion.data.folds import Fold
 from fusion.data.table import FeatureTable
 from fusion.engines.base import Engine, Job
+from fusion.ensemble import Ensemble
 from fusion.evaluation.calibration import Calibration, calibrate
 from fusion.evaluation.metrics import evaluate
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.verdict import FUSION, primary
-from fusion.fitted import FittedFold, digest_of, identify, load_fitted, save_fitted
+from fusion.fitted import FittedFold, digest_of, identify, load_fitted, note_begun, save_fitted, was_begun
+from fusion.model import FusionModel
 from fusion.training import predict_logits
 
 log = logging.getLogger(__name__)
@@ -108,6 +111,8 @@ def run_trials(
         for fold in folds
         for name, used in systems.items()
     }
+    if len(jobs) < len(seeds) * len(folds) * len(systems):
+        raise ValueError(f"expected folds, seeds and systems of different names: {[fold.name for fold in folds]}")
     fits = fit_jobs(
         table, list(jobs.values()), recipe, engine=engine, settings=settings, run_dir=run_dir, resume=resume
     )
@@ -128,26 +133,44 @@ def fit_jobs(
     resume: Path | None = None,
 ) -> list[FittedFold]:
     """Do the jobs, whose places are relative to `run_dir`; see `run_trials`. Each is saved as it is finished."""
+    leads = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, one writes
     data = digest_of(table)
     identities = [
         identify(data, job.fold, settings=f"{settings}\nseed: {job.seed}\nmodalities: {job.modalities}") for job in jobs
     ]
     found: dict[int, FittedFold] = {}
-    if resume is not None:
-        for place, (job, identity) in enumerate(zip(jobs, identities, strict=True)):
-            fitted = load_fitted(resume / job.place, identity, head=recipe["head"], num_classes=len(table.labels))
-            if fitted is not None:
-                found[place] = fitted
+    todo: list[Job] = []
+    for place, (job, identity) in enumerate(zip(jobs, identities, strict=True)):
+        earlier = [] if resume is None else [resume / known for known in _places(job)]
+        finished = (
+            load_fitted(folder, identity, head=recipe["head"], num_classes=len(table.labels)) for folder in earlier
+        )
+        if fitted := next((fitted for fitted in finished if fitted is not None), None):
+            found[place] = fitted
+            if leads:
                 save_fitted(run_dir / job.place, fitted, identity)
-        if found:
-            log.info("%d of %d fits were finished in %s", len(found), len(jobs), resume)
+            continue
+        checkpoint = next((folder / LAST for folder in earlier if was_begun(folder, identity)), None)
+        todo.append(replace(job, place=run_dir / job.place, checkpoint=checkpoint))
     left = [place for place in range(len(jobs)) if place not in found]
-    todo = [_placed(jobs[place], run_dir, resume) for place in left]
+    if resume is not None:
+        going_on = sum(job.checkpoint is not None for job in todo)
+        log.info(
+            "%s: %d of %d fits are taken as they are, %d go on; the others begin anew",
+            resume,
+            len(found),
+            len(jobs),
+            going_on,
+        )
+    for job, place in zip(todo, left, strict=True):
+        if leads:
+            note_begun(job.place, identities[place])
     known = dict(zip([id(job) for job in todo], left, strict=True))
     with _progress(len(todo)) as advance:
 
         def done(job: Job, fitted: FittedFold) -> None:
-            save_fitted(job.place, fitted, identities[known[id(job)]])
+            if leads:
+                save_fitted(job.place, fitted, identities[known[id(job)]])
             advance(f"{job.fold.name} · {' + '.join(job.modalities)}")
 
         found |= dict(zip(left, engine.fit(table, todo, recipe, done=done) if todo else [], strict=True))
@@ -158,14 +181,15 @@ def _place(seeds: Sequence[int], seed: int) -> str:
     return f"seed-{seed}" if len(seeds) > 1 else ""
 
 
-def _placed(job: Job, run_dir: Path, resume: Path | None) -> Job:
-    """The job at its place in this run, going on from the interrupted one's checkpoint where there is one."""
-    checkpoint = resume / job.place / LAST if resume is not None and (resume / job.place / LAST).is_file() else None
-    return Job(job.fold, job.modalities, job.seed, run_dir / job.place, checkpoint)
+def _places(job: Job) -> list[Path]:
+    """Where a run may have put this fit: one of a single seed names no seed in its paths."""
+    plain = [part for part in job.place.parts[1:] if part != f"seed-{job.seed}"]
+    first = job.place.parts[0]
+    return list(dict.fromkeys([job.place, Path(first, *plain), Path(first, f"seed-{job.seed}", *plain)]))
 
 
 def _trial(fitted: FittedFold, table: FeatureTable, job: Job, coverage: float) -> Trial:
-    calibration, val_ua = judge_validation(fitted, table, job.fold.val, coverage)
+    calibration, val_ua = judge_validation(fitted.model, table, job.fold.val, coverage)
     scored = _score(fitted, table, job, calibration, job.fold.test)
     shown: dict[str, Scored] = {}
     heard = np.all([table.present[m][job.fold.test] for m in job.modalities], axis=0)
@@ -200,14 +224,14 @@ def _score(
 
 
 def judge_validation(
-    fitted: FittedFold, table: FeatureTable, index: NDArray[np.int64], coverage: float
+    model: FusionModel | Ensemble, table: FeatureTable, index: NDArray[np.int64], coverage: float
 ) -> tuple[Calibration, float]:
     """Temperature and `uncertain` threshold from the validation rows in which the model hears or reads anything, and
     its unweighted accuracy there.
     """
-    heard = np.any([table.present[m][index] for m in fitted.model.modalities], axis=0)  # type: ignore[index]
+    heard = np.any([table.present[m][index] for m in model.modalities], axis=0)  # type: ignore[index]
     usable = index[heard]
-    logits, targets = predict_logits(fitted.model, table, usable).astype(np.float64), table.targets[usable]
+    logits, targets = predict_logits(model, table, usable).astype(np.float64), table.targets[usable]
     calibration = calibrate(logits, targets, coverage=coverage)
     probabilities = softmax(logits, axis=1)
     ids = [str(row) for row in usable]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from safetensors.torch import load, save
 
 from extractors.files import write_bytes, write_text
+from fusion.callbacks import LAST
 from fusion.data.folds import Fold
 from fusion.data.table import FeatureTable
 from fusion.heads.base import Head
@@ -21,6 +23,7 @@ from fusion.model import FusionModel
 log = logging.getLogger(__name__)
 
 WEIGHTS, RECORD = "fitted.safetensors", "fitted.json"
+BEGUN = "begun.json"  # which fit a checkpoint beside it belongs to
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,16 @@ class FittedFold:
 
 
 def digest_of(table: FeatureTable) -> str:
-    """A digest of a table's rows, labels, classes and vectors; of vectors that an encoder made, the encoder's stands in."""
+    """A digest of a table's rows: vectors, labels, and the words, clips and speakers by which they are divided."""
     digest = hashlib.blake2b(digest_size=16)
     described = {m: table.encoders.get(m, {}).get("fingerprint") for m in table.features}
     digest.update(json.dumps([table.labels, table.dims, described], sort_keys=True).encode())
-    digest.update("\n".join(map(str, table.rows["id"])).encode())
-    arrays = [table.targets, *table.present.values(), *([] if table.soft is None else [table.soft])]
-    arrays += [table.features[m] for m, fingerprint in described.items() if fingerprint is None]
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for column in ("id", "speaker", "text", "content"):
+        values = table.rows.get(column, ())
+        digest.update(json.dumps([None if pd.isna(value) else str(value) for value in values]).encode())
+    arrays = [table.targets, *table.present.values(), *table.features.values()]
+    for array in arrays + ([] if table.soft is None else [table.soft]):
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -65,6 +69,20 @@ def identify(table: str, fold: Fold, *, settings: str) -> str:
     for rows in (fold.train, fold.val):
         digest.update(np.ascontiguousarray(rows).tobytes() + b"/")
     return digest.hexdigest()
+
+
+def note_begun(folder: Path, identity: str) -> None:
+    """Write which fit begins in `folder`, so that a checkpoint there is never taken for another's."""
+    write_text(folder / BEGUN, json.dumps({"identity": identity}) + "\n")
+
+
+def was_begun(folder: Path, identity: str) -> bool:
+    """Whether `folder` has a checkpoint of this very fit."""
+    try:
+        noted = json.loads((folder / BEGUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(noted, dict) and noted.get("identity") == identity and (folder / LAST).is_file()
 
 
 def save_fitted(folder: Path, fitted: FittedFold, identity: str) -> None:

@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from fusion.bundle import BundleInfo
+from fusion.evaluation.tables import epoch_note
 
 Origin = Literal["split", "fold", "refit", "ensemble"]
 METRICS = {"wa": "WA (accuracy)", "ua": "UA (unweighted average recall)", "macro_f1": "macro F1",
            "weighted_f1": "weighted F1", "ece": "ECE after temperature scaling"}  # fmt: skip
 
 
-def model_card(info: BundleInfo, results: Mapping[str, Any], *, origin: Origin) -> str:
+def model_card(info: BundleInfo, results: Mapping[str, Any], *, origin: Origin, which: str = "") -> str:
     """Markdown text of the card.
 
     Args:
         info: what the bundle will say of itself.
         results: the run's results, as `results.json` holds them.
         origin: where the bundle's model comes from.
+        which: of several fits, the one it is.
     """
     system = "fusion" if "fusion" in results["test"] else next(iter(results["test"]))
     measured = results["test"][system]
@@ -33,7 +35,7 @@ def model_card(info: BundleInfo, results: Mapping[str, Any], *, origin: Origin) 
         "",
         "## How well it does",
         "",
-        _how_measured(results, origin, info.members),
+        _how_measured(results, origin, which, info.members),
         "",
         "| metric | value | 95 % interval |",
         "|---|---|---|",
@@ -52,8 +54,7 @@ def model_card(info: BundleInfo, results: Mapping[str, Any], *, origin: Origin) 
             if info.members == 1
             else f"Each of the {info.members} models has a temperature of its own, and their probabilities are averaged. "
         )
-        + f"Below a confidence of {info.threshold:.3f} the "
-        "answer is `uncertain`; both were chosen on validation rows.",
+        + f"Below a confidence of {info.threshold:.3f} the answer is `uncertain`. Validation rows taught both.",
         "",
         "## What it must not be used for",
         "",
@@ -72,30 +73,27 @@ def _encoder(modality: str, info: BundleInfo) -> str:
     return f"- {modality}: `{encoder['describe'].get('name', '?')}`, fingerprint `{encoder['fingerprint']}`"
 
 
-def _how_measured(results: Mapping[str, Any], origin: Origin, members: int) -> str:
-    text = (
-        f"Split `{results['split']}`, seed {results['seed']}; the epoch was chosen on validation rows, never on test."
-    )
+def _how_measured(results: Mapping[str, Any], origin: Origin, which: str, members: int) -> str:
+    text = f"Split `{results['split']}`, seed {results['seed']}{epoch_note(results)}."
     seeds = results.get("seeds") or [results["seed"]]
     pools = [f"{len(seeds)} seeds of training"] if len(seeds) > 1 else []
     pools += ["the folds of a cross-validation"] if results["folds"] else []
     if pools:
         text += f" The figures are pooled over {' and '.join(pools)}."
-    if origin == "fold":
-        text += " The model in this bundle is that of one fold."
+    if origin == "fold" or (origin == "split" and len(seeds) > 1):
+        text += f" The model in this bundle is the one of {which}."
     if origin == "refit":
         text += (
-            " The model in this bundle was then trained by the same recipe on all rows, so it is none of the models that"
-            " were measured."
+            " The model in this bundle was then trained by the same recipe on the rows of all folds, less those that chose"
+            " its epoch, so it is none of the models that were measured."
         )
     if origin == "ensemble":
         text += (
-            f" The bundle asks {members} of the measured models together and averages their calibrated probabilities. The"
-            " figures are those of single models, not of the ensemble: no row was held out from all of them."
-            if results["folds"]
-            else f" The bundle asks {members} models together, one a seed, and averages their calibrated probabilities;"
-            " the figures are those of single models."
+            f" The bundle asks {members} of the measured models together and averages their calibrated probabilities; the"
+            " figures are those of single models, and the ensemble was not measured."
         )
+        if results["folds"]:
+            text += " No row was held out from all of them, so the threshold below is the mean of theirs."
     return text
 
 

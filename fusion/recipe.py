@@ -16,6 +16,7 @@ from fusion.quiet import quiet_lightning
 from fusion.training import fits_itself
 
 PARTS = ("head", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+MOST = 2**32 - 1  # that NumPy takes for a seed
 VALUES = ("batch_size", "modality_dropout", "sampling", "mixup", "auxiliary_loss")
 
 
@@ -68,12 +69,12 @@ def _settings(cfg: DictConfig) -> list[str]:
         value = OmegaConf.select(cfg, key)
         if value is None and key == "extraction.workers":
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            problems.append(f"{key}: expected a whole number from {least} on, got {value!r}")
+        if not _whole(value, least):
+            problems.append(f"{key}: expected a whole number from {least} to {MOST}, got {value!r}")
     if cfg.seeds is not None:
         seeds = list(cfg.seeds) if OmegaConf.is_list(cfg.seeds) else []
-        if not seeds or len(set(seeds)) < len(seeds) or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
-            problems.append(f"seeds: expected different whole numbers from 0 on, as [1,2,3], got {cfg.seeds!r}")
+        if not seeds or len(set(seeds)) < len(seeds) or not all(_whole(seed, 0) for seed in seeds):
+            problems.append(f"seeds: expected different whole numbers from 0 on, as [1,2,3], got {cfg.seeds}")
     choices = {"sampling": ("shuffled", "balanced"), "bundle.kind": ("single", "ensemble")}
     for key, known in choices.items():
         if (value := OmegaConf.select(cfg, key)) not in known:
@@ -97,6 +98,10 @@ def _settings(cfg: DictConfig) -> list[str]:
     if cfg.resume is not None and not (Path(str(cfg.resume)) / "fits").is_dir():
         problems.append(f"resume: expected the folder of an interrupted run, which holds fits/, got {cfg.resume}")
     return problems
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
 
 
 def _together(head: Any, cfg: DictConfig) -> list[str]:

@@ -26,6 +26,7 @@ from fusion.data.batches import batches_of
 from fusion.data.datamodule import EmbeddingDataModule, check_finite
 from fusion.data.order import Sampling
 from fusion.data.table import FeatureTable
+from fusion.ensemble import Ensemble
 from fusion.fitted import FittedFold as FittedFold
 from fusion.heads.base import Head, reads_sequences
 from fusion.model import FusionModel
@@ -195,7 +196,7 @@ def check_checkpoint(path: Path, classifier: EmotionClassifier) -> None:
 
 
 def predict_scores(
-    model: FusionModel,
+    model: FusionModel | Ensemble,
     table: FeatureTable,
     index: NDArray[np.int64] | None = None,
     *,
@@ -227,7 +228,7 @@ def predict_scores(
 
 
 def predict_logits(
-    model: FusionModel,
+    model: FusionModel | Ensemble,
     table: FeatureTable,
     index: NDArray[np.int64] | None = None,
     *,

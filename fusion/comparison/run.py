@@ -20,8 +20,7 @@ from fusion.evaluation.scored import Floats, Ints, Scored
 from fusion.evaluation.verdict import primary
 
 METRICS = ("wa", "ua", "macro_f1", "weighted_f1", "ece", "nll", "brier")
-ROUNDING = 2e-6  # predictions.csv has six decimals
-HALF_DIGIT = 5e-7  # what a probability printed as 0.000000 may have been; else its log likelihood would be that of 2⁻⁵²
+ROUNDING = 2e-9  # predictions.csv has nine digits
 AGREEMENT = 1e-6  # results.json and predictions.csv count the same rows, so WA agrees to the last digit but rounding
 
 Key = tuple[str, int]  # id of an utterance, and the how-manieth time that this seed tested it (repeated folds)
@@ -232,7 +231,7 @@ def _replicates(frame: pd.DataFrame, labels: Sequence[str], results: dict[str, A
 
 
 def _probabilities(frame: pd.DataFrame, labels: Sequence[str], number: dict[str, int]) -> Floats:
-    """(rows, classes), such that the greatest of a row is that of its `prediction`, which six decimals may hide."""
+    """(rows, classes), such that the greatest of a row is that of its `prediction`, which nine digits may hide."""
     columns = [pd.to_numeric(frame[f"p_{label}"], errors="coerce").to_numpy(np.float64) for label in labels]
     table = np.column_stack(columns)
     broken = np.flatnonzero(~np.isfinite(table).all(axis=1))
@@ -243,7 +242,6 @@ def _probabilities(frame: pd.DataFrame, labels: Sequence[str], number: dict[str,
     wrong = np.flatnonzero(table[rows, said] < table.max(axis=1) - ROUNDING)
     if len(wrong):
         raise _damaged(f"predictions.csv: {len(wrong):,} rows whose prediction is not the likeliest, {_lines(wrong)}")
-    table = np.where(table == 0, HALF_DIGIT, table)
     tied = table.argmax(axis=1) != said
     table[rows[tied], said[tied]] = table[tied].max(axis=1) + ROUNDING
     return np.asarray(table, dtype=np.float64)

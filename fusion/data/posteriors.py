@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from fusion.predictor import Prediction, Predictor
 
 log = logging.getLogger(__name__)
+
+RESERVED = ("fusion", "both", "all", "difference")  # what results call all models together
 
 LearnFrom = Literal["held_out", "in_sample"]
 
@@ -89,6 +92,12 @@ class PosteriorsSource:
             if (files := _files(f"sources.{name}", given, problems)) is not None:
                 self.files[str(name)] = files
         self.about = None if about is None else _files("about", about, problems)
+        for name in map(str, sources):
+            if name.casefold() in RESERVED or not re.fullmatch(r"[\w-]+", name):
+                problems.append(
+                    f"sources: expected a name of letters, digits, _ and - that results do not use themselves "
+                    f"({', '.join(RESERVED)}), got {name!r}"
+                )
         if not sources:
             problems.append("sources: expected a model or more, as {speech: {files: …, kind: …, classes: …}}")
         if learn_from not in get_args(LearnFrom):

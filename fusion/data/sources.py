@@ -33,8 +33,11 @@ class Source(Protocol):
     `check`, if given, is called before anything is extracted, with a table that has all but the vectors and the hashes
     of the audio: what is wrong with the split or the labels is then known before hours of work, not after.
 
-    `frames`: the table is to have `sequences`, for a head that reads them.
+    `frames`: the table is to have `sequences`, for a head that reads them. `notice`, after `load`: what whoever reads the
+    results must know of the data.
     """
+
+    notice: str | None
 
     def load(
         self,

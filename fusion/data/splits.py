@@ -28,6 +28,7 @@ from fusion.data.folds import (
     require_groups,
     share,
 )
+from fusion.data.manifest_checks import PARTS
 from fusion.data.table import FeatureTable
 
 __all__ = [
@@ -50,6 +51,8 @@ SPEAKER_HINT = (
     "cannot show how the classifier does on new speakers."
 )
 MANY_FOLDS = 50
+LONGEST_NAME = 80  # characters
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows keeps to itself
 
 
 class SpeakerDisjoint:
@@ -192,9 +195,10 @@ class ColumnSplit:
             )
         rows = labelled(table)
         says = table.rows[self.column].iloc[rows].astype(object)
-        values = sorted(map(str, says.dropna().unique()))
-        if set(values) & {"train", "val", "test"}:
-            return self._sides(table, rows, says)
+        sides = says.astype("str").str.lower().map(PARTS)
+        if set(sides.dropna()) & {"train", "test"}:
+            return self._sides(table, rows, sides.where(sides.notna(), says))
+        values = sorted(map(str, says.dropna().unique()), key=_natural)
         if len(values) < 2:
             raise InputError(f"the column `{self.column}` has one value, {values[0]!r}; expected two folds or more")
         notes = _left_out(says, self.column)
@@ -285,9 +289,28 @@ def _one_part_out(
 
 
 def file_names(names: Sequence[str]) -> list[str]:
-    """Names that may stand in a path, for a fold has a folder of its own; still distinct."""
-    plain = [re.sub(r"[^\w.-]|^\.", "_", name) or "_" for name in names]
-    return [f"{name}-{number}" if plain.count(name) > 1 else name for number, name in enumerate(plain)]
+    """Names that may stand in a path on any system, for a fold has a folder of its own; distinct, whatever their case.
+
+    >>> file_names(["anna", "Anna", "a/b", "a b", "a_b-2", "CON"])
+    ['anna', 'Anna-2', 'a_b', 'a_b-2', 'a_b-2-2', 'CON_']
+    """
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        plain = re.sub(r"[^\w.-]|^\.|\.$", "_", name)[:LONGEST_NAME] or "_"
+        plain += "_" if DEVICE.fullmatch(plain) else ""
+        unique, number = plain, 1
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{plain}-{number}"
+        taken.add(unique.casefold())
+        found.append(unique)
+    return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts fold 2 before fold 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _left_out(says: pd.Series, column: str) -> list[str]:

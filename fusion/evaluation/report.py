@@ -104,7 +104,9 @@ def confident_errors(
     name = primary(systems)
     scored = systems[name]
     wrong = np.flatnonzero(~scored.correct)
-    rows = wrong[np.argsort(-scored.confidence[wrong], kind="stable")][:SHOWN_ERRORS]
+    surest = wrong[np.argsort(-scored.confidence[wrong], kind="stable")]
+    first = {scored.ids[row]: row for row in surest[::-1]}  # of an utterance that several fits judged, the surest
+    rows = [row for row in surest if first[scored.ids[row]] == row][:SHOWN_ERRORS]
     return [
         {
             "id": scored.ids[row],

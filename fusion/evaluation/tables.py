@@ -58,8 +58,10 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
     tested += f" of {count(system['speakers'], 'speaker')}" if system["speakers"] else ""
     folds = len(results["folds"])
     tested += f", pooled over {folds} folds" if folds else ""
+    times = system.get("judged", system["n"]) / system["n"] / len(results.get("seeds") or [0])
+    tested += f", each tested {times:.3g} times" if times > 1 else ""
     lines = [
-        f"{tested}; split {results['split']}, {_seeds(results)}{_epoch(results)}.",
+        f"{tested}; split {results['split']}, {_seeds(results)}{epoch_note(results)}.",
         f"Intervals: {interval['level']:.0%} over {interval['unit']}s, {interval['draws']:,} bootstrap draws. "
         "ECE: less is better.".replace("%", " %"),
     ]
@@ -86,10 +88,11 @@ def _seeds(results: Mapping[str, Any]) -> str:
     )
 
 
-def _epoch(results: Mapping[str, Any]) -> str:
+def epoch_note(results: Mapping[str, Any]) -> str:
     """Where epochs were run, by what one of them was chosen."""
     fits = [fit for runs in results["training"].values() for fit in runs if isinstance(fit, Mapping)]
-    return "" if fits and not any(fit.get("epochs", 1) for fit in fits) else "; the epoch was chosen on validation"
+    fitted_at_once = fits and not any(fit.get("epochs", 1) for fit in fits)
+    return "" if fitted_at_once else "; the epoch was chosen on validation, never on test"
 
 
 def title_of(system: str) -> str:

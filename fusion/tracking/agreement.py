@@ -15,7 +15,7 @@ Verdict = Literal["exact", "within tolerance", "differs", "gone", "new"]
 
 # what never repeats, or says how rather than what
 ASIDE = {"seconds", "versions", "run"}
-CSV_ROUNDING = 1.01e-6  # predictions.csv has six decimals, the last of which may be rounded either way
+CSV_ROUNDING = 1.01e-9  # predictions.csv has nine digits, the last of which may be rounded either way
 KEYS = ("id", "fold", "seed")
 
 
@@ -66,15 +66,18 @@ def counts(figures: Sequence[Figure]) -> dict[str, int]:
 
 def compare_rows(then: Path, now: Path) -> Rows:
     """Two predictions.csv, a row matched by its id, fold and seed."""
-    before, after = (pd.read_csv(path, dtype={"id": str, "fold": str}) for path in (then, now))
+    before, after = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (then, now))  # a class may be NA
     keys = [key for key in KEYS if key in before and key in after]
     columns = [str(name) for name in before if name in after]
     joined = before.merge(after, on=keys, how="outer", suffixes=("", "_now"), indicator="_in")
     both = joined[joined["_in"] == "both"]
     probabilities = [name for name in columns if name.startswith("p_")]
-    largest = max(
-        (float(np.abs(both[name] - both[f"{name}_now"]).max()) for name in probabilities if len(both)), default=0.0
-    )
+    distances = [
+        np.abs(pd.to_numeric(both[name], errors="coerce") - pd.to_numeric(both[f"{name}_now"], errors="coerce")).max()
+        for name in probabilities
+        if len(both)
+    ]
+    largest = max(map(float, distances), default=0.0)
     named = [name for name in columns if name == "prediction" or name.endswith("_prediction")]
     other = np.zeros(len(both), dtype=bool)
     for name in named:

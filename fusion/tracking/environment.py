@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -72,6 +73,10 @@ def record_environment(run_dir: Path, cfg: DictConfig) -> None:
 
 def finish_environment(run_dir: Path, status: str) -> None:
     """Note when a run ended and how, where it had begun to be recorded."""
+    from pytorch_lightning.utilities import rank_zero_only
+
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        return
     recorded = read_environment(run_dir)
     if recorded is not None:
         write_environment(run_dir, {**recorded, "finished": now(), "status": status})
@@ -100,11 +105,14 @@ def data_files(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """
     data = cfg.get("data")
     tree = OmegaConf.to_container(data, resolve=True) if isinstance(data, DictConfig) else {}
-    return {
-        key: {"path": os.fspath(Path(value).absolute()), "bytes": Path(value).stat().st_size, "hash": file_hash(value)}
-        for key, value in _texts(tree, "data")
-        if _is_file(value)
-    }
+    found = {}
+    for key, value in _texts(tree, "data"):
+        files = [value] if _is_file(value) else _matches(value)
+        for number, file in enumerate(files):
+            name = key if len(files) == 1 else f"{key}.{number}"
+            size = Path(file).stat().st_size
+            found[name] = {"path": os.fspath(Path(file).absolute()), "bytes": size, "hash": file_hash(file)}
+    return found
 
 
 def file_hash(path: str | Path) -> str:
@@ -131,6 +139,16 @@ def _texts(tree: Any, key: str) -> list[tuple[str, str]]:
     if isinstance(tree, list):
         return [found for number, value in enumerate(tree) for found in _texts(value, f"{key}.{number}")]
     return [(key, tree)] if isinstance(tree, str) else []
+
+
+def _matches(text: str) -> list[str]:
+    """The files of a pattern such as `out/fold{fold}/*.csv`."""
+    pattern = Path(re.sub(r"\{\w+\}", "*", text))
+    if "/" not in text or not re.search(r"[*?]", str(pattern)):
+        return []
+    parts = pattern.parts
+    fixed = next(place for place, part in enumerate(parts) if re.search(r"[*?]", part))
+    return sorted(str(path) for path in Path(*parts[:fixed]).glob(str(Path(*parts[fixed:]))) if path.is_file())
 
 
 def _is_file(text: str) -> bool:

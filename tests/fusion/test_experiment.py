@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from extractors.errors import InputError
 from fusion.data.splits import GroupKFold
+from fusion.deliver import everything
 from fusion.engines.sequential import SequentialEngine
 from fusion.experiment import pooled, pooled_shown, run_trials, training_notes, validation_score
+from fusion.fitted import digest_of
 
 
 class Counted(SequentialEngine):
@@ -97,3 +100,77 @@ def test_a_finished_fit_of_something_else_is_not_taken_up(run, change, tmp_path)
     options = {"settings": {"settings": "others"}, "seed": {"seeds": (7,)}, "damage": {}}[change]
     run(rest, "second", resume="first", **{"seeds": (1,), **options})
     assert len(rest.done) == (1 if change == "damage" else 9)
+
+
+@pytest.mark.parametrize("change", [None, "settings", "seed", "split"])
+def test_a_checkpoint_is_only_taken_up_by_the_fit_that_wrote_it(table, recipe, tmp_path, change):
+    """A path alone says nothing: of another split, the checkpoint has seen what is now tested."""
+    seen: list[object] = []
+
+    class Watched(SequentialEngine):
+        def fit(self, table, jobs, recipe, *, done):
+            seen.extend(job.checkpoint for job in jobs)
+            return super().fit(table, jobs, recipe, done=done)
+
+    parts = {key: value for key, value in recipe(epochs=2).items() if key != "run_dir"}
+
+    def start(name, **changed):
+        options = {"split": 1, "settings": "same", "seeds": (1,), "resume": None, **changed}
+        return run_trials(
+            table, GroupKFold(folds=3, seed=options["split"]).split(table), parts, engine=Watched(),
+            seeds=options["seeds"], settings=options["settings"], run_dir=tmp_path / name, coverage=0.9,
+            resume=options["resume"],
+        )  # fmt: skip
+
+    start("killed")
+    for record in (tmp_path / "killed").rglob("fitted.json"):  # as if it had been killed just before
+        record.unlink()
+        (record.parent / "last.ckpt").write_bytes(b"a point to go on from")
+    seen.clear()
+    others = {"settings": {"settings": "others"}, "seed": {"seeds": (7,)}, "split": {"split": 7}}.get(change, {})
+    if change is None:
+        with pytest.raises(InputError, match="not a checkpoint"):
+            start("resumed", resume=tmp_path / "killed")
+        assert all(seen)
+    else:
+        start("resumed", resume=tmp_path / "killed", **others)
+        assert seen == [None] * 9
+
+
+def test_one_seed_is_taken_up_by_a_run_of_more(run):
+    run(Counted(), "one", seeds=(1,))
+    more = Counted()
+    run(more, "more", seeds=(1, 2), resume="one")
+    assert len(more.done) == 9
+    assert all("seed-2" in place for place in more.done)
+
+
+@pytest.mark.parametrize("column", ["text", "speaker", "content"])
+def test_a_changed_row_changes_the_digest(table, column):
+    rows = table.rows.assign(content="c")
+    rows[column] = rows[column].astype(object)
+    other = rows.copy()
+    other.loc[3, column] = "other"
+    assert digest_of(replace(table, rows=rows)) != digest_of(replace(table, rows=other))
+
+
+def test_changed_vectors_change_the_digest(table):
+    encoders = {m: {"fingerprint": "the same"} for m in table.features}
+    features = {m: values.copy() for m, values in table.features.items()}
+    features["text"][0] += 1
+    one, other = replace(table, encoders=encoders), replace(table, encoders=encoders, features=features)
+    assert digest_of(one) == digest_of(one.take(np.arange(len(one))))
+    assert digest_of(one) != digest_of(other)
+
+
+def test_the_shipped_model_trains_on_nothing_that_validates_it(table):
+    folds = GroupKFold(folds=3).split(table)
+    fold = everything(table, folds)
+    speaker = table.rows["speaker"].to_numpy()
+    assert not set(speaker[fold.train]) & set(speaker[fold.val])
+    assert len(fold.train) + len(fold.val) == len(table)
+    left_out = [
+        replace(one, **{side: getattr(one, side)[getattr(one, side) > 5] for side in ("train", "val", "test")})
+        for one in folds
+    ]
+    assert everything(table, left_out).train.min() > 5

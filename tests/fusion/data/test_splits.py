@@ -20,6 +20,7 @@ from fusion.data.splits import (
     RandomSplit,
     RepeatedGroupKFold,
     SpeakerDisjoint,
+    file_names,
 )
 from fusion.data.table import FeatureTable
 from fusion.data.transcripts import transcript_codes
@@ -300,3 +301,16 @@ class TestSessionsRepeatsAndOfficialFolds:
             ColumnSplit(column="fold").split(table)
         with pytest.raises(InputError, match="needs a `nowhere` column"):
             ColumnSplit(column="nowhere").split(table)
+
+    def test_sides_by_other_names_are_sides(self, make_table) -> None:
+        speakers = [f"s{row % 12}" for row in range(120)]
+        table = make_table([("x", "y")[row // 7 % 2] for row in range(120)], speakers)
+        table.rows["part"] = [("Train", "Train", "Dev", "Test")[row % 12 // 3] for row in range(120)]
+        [fold] = ColumnSplit(column="part").split(table)
+        assert (len(fold.train), len(fold.val), len(fold.test)) == (60, 30, 30)
+
+    @given(st.lists(st.text(alphabet="aAb/ _-1.", max_size=5), max_size=8, unique=True))
+    def test_folds_have_folders_of_their_own(self, names: list[str]) -> None:
+        found = file_names(names)
+        assert len({name.casefold() for name in found}) == len(names)
+        assert not any(set(name) & set("/ ") or name.endswith(".") or name.startswith(".") for name in found)
