@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import queue
 import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from itertools import count
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,13 +22,7 @@ PATIENCE = 1.0  # seconds between two looks whether the workers are still there
 
 def train_here(worker: Worker, jobs: Sequence[Job], tell: Callable[[Epoch], None]) -> Generator[Outcome]:
     """All jobs in this process, as they end."""
-    places = count()
-
-    def take() -> int | None:
-        place = next(places)
-        return place if place < len(jobs) else None
-
-    yield from worker.train(jobs, take, tell)
+    yield from worker.train(jobs, range(len(jobs)), tell)
 
 
 def can_fork() -> bool:
@@ -43,16 +38,17 @@ def train_in_processes(worker: Worker, jobs: Sequence[Job], tell: Callable[[Epoc
     """All jobs in `worker.workers` processes of one thread each, as they end.
 
     Processes, not threads: a step is some hundred short operations, and waiting for Python's lock before each of them
-    cost two threads a third of their time.
+    cost two threads a third of their time. Each has its jobs from the beginning: which models stand in a stack together decides
+    the last bits of their sums, and a run that is repeated shall end in the same ones.
 
     Raises what a worker raised, and ChildProcessError where one was killed.
     """
     context = multiprocessing.get_context("fork")
     told: Any = context.Queue()
-    begun: Any = context.Value("q", 0)  # how many jobs have been taken
+    ends = [number * len(jobs) // worker.workers for number in range(worker.workers + 1)]
     processes = [
-        context.Process(target=_work, args=(worker, jobs, begun, told), name=f"stack-{number}", daemon=True)
-        for number in range(worker.workers)
+        context.Process(target=_work, args=(worker, jobs, range(*span), told), name=f"stack-{number}", daemon=True)
+        for number, span in enumerate(pairwise(ends))
     ]
     try:
         for process in processes:
@@ -85,17 +81,11 @@ def train_in_processes(worker: Worker, jobs: Sequence[Job], tell: Callable[[Epoc
                 process.join()
 
 
-def _work(worker: Worker, jobs: Sequence[Job], begun: Any, told: Any) -> None:
+def _work(worker: Worker, jobs: Sequence[Job], places: range, told: Any) -> None:
     torch.set_num_threads(1)
-
-    def take() -> int | None:
-        with begun.get_lock():
-            place = begun.value
-            begun.value += 1
-        return place if place < len(jobs) else None
-
+    gc.freeze()  # what the parent had made is not this process's to search through, nor to copy by touching it
     try:
-        for outcome in worker.train(jobs, take, told.put):
+        for outcome in worker.train(jobs, places, told.put):
             told.put(outcome)
     except KeyboardInterrupt:
         pass  # the parent has heard it too

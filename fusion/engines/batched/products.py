@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+UNBATCHED, OUTERMOST = -1, 1  # levels of torch.vmap
 WORTH_A_CALL = 2**18  # multiply-adds of one model; below it, the call costs more than is gained
 
 
@@ -41,20 +42,29 @@ class Sink:
 
 
 @cache
-def has_onednn() -> bool:
-    """Whether torch can be asked for oneDNN's product of plain float32 matrices, and it gives the right answer.
+def usable() -> bool:
+    """Whether this torch can be asked for oneDNN's product of plain float32 matrices under `torch.vmap`, and it is right.
 
     `torch.mm` and `torch.bmm` are MKL's, which uses half the width of the registers on a processor that is not Intel's. Of
     the products of a head, oneDNN does 1.6 to 2 times as many a second on a Zen 5 core. The operator is one that torch's
-    own compiler calls, and not documented: where it is gone or answers otherwise, the stack does without.
+    own compiler calls, and what unpacks a tensor under vmap belongs to vmap itself; neither is documented. So they are
+    tried once on a small product, and where they are gone or answer otherwise, the stack does without.
     """
     if not torch.backends.mkldnn.is_available():
         return False
-    inputs, weight, bias = torch.ones(3, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([0.5])
+    inputs = torch.arange(12.0).view(2, 3, 2)
+    weight = torch.tensor([[[1.0, 2.0]], [[-3.0, 4.0]]], requires_grad=True)
+    bias = torch.tensor([[0.5], [1.5]])
     try:
-        return torch.equal(_product(inputs, weight, bias), torch.full((3, 1), 3.5))
-    except (AttributeError, RuntimeError, TypeError):
+        sink = Sink([weight])
+        found = torch.vmap(partial(_by_onednn, sink=sink))(inputs, weight, bias)
+        alike = torch.vmap(F.linear)(inputs, weight, bias)
+        (wanted,) = torch.autograd.grad(alike.square().sum(), [weight])
+        (by_autograd,) = torch.autograd.grad(found.square().sum(), [weight], allow_unused=True)
+        left = sink.take(weight, by_autograd)
+    except (AttributeError, RuntimeError, TypeError, ImportError):
         return False
+    return torch.equal(found, alike) and left is not None and torch.equal(torch.stack(left), wanted)
 
 
 def _product(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -64,19 +74,40 @@ def _product(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, *, sink: Sink) -> Tensor:
-    """`torch.nn.functional.linear`, which under `torch.vmap` over all its arguments takes the faster products."""
+    """`torch.nn.functional.linear` under `torch.vmap`, by the faster products where that can be."""
     small = inputs.ndim != 2 or inputs.shape[0] * weight.numel() < WORTH_A_CALL
-    if small or inputs.device.type != "cpu" or inputs.dtype != torch.float32 or not has_onednn():
+    if small or inputs.device.type != "cpu" or inputs.dtype != torch.float32 or not usable():
         return F.linear(inputs, weight, bias)
-    answer: Tensor = _Linear.apply(inputs, weight, bias, sink)
-    return answer
+    return _by_onednn(inputs, weight, bias, sink=sink)
+
+
+def _by_onednn(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, *, sink: Sink) -> Tensor:
+    """By hand what vmap does for an autograd function, which takes it a third of a millisecond each time."""
+    from torch._C import _functorch as functorch  # here, for a torch that has no such thing
+    from torch._functorch.pyfunctorch import temporarily_pop_interpreter_stack
+
+    parts = [part for part in (inputs, weight, bias) if part is not None]
+    levels = {functorch.maybe_get_level(part) for part in parts} - {UNBATCHED}
+    if functorch.maybe_get_level(weight) != OUTERMOST or levels != {OUTERMOST}:
+        return F.linear(inputs, weight, bias)  # the same weight for all, or the head maps over something itself
+    batched = [functorch.is_batchedtensor(part) for part in parts]
+    places = [functorch.maybe_get_bdim(part) if yes else None for part, yes in zip(parts, batched, strict=True)]
+    whole = [functorch.get_unwrapped(part) if yes else part for part, yes in zip(parts, batched, strict=True)]
+    with temporarily_pop_interpreter_stack():
+        if places[0] is None and all(place == 0 for place in places[1:]) and not torch.is_grad_enabled():
+            answer: Tensor = functorch._add_batch_dim(_one_for_all(*whole), 1, OUTERMOST)
+            return answer
+        models = whole[1].shape[places[1] or 0]
+        stacks = [_in_front(part, place, models) for part, place in zip(whole, places, strict=True)]
+        answer = functorch._add_batch_dim(_Stacked.apply(sink, *stacks), 0, OUTERMOST)
+        return answer
 
 
 class _Stacked(torch.autograd.Function):
     """inputs (models, rows, in), weight (models, out, in), bias (models, out) -> (models, rows, out)."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, sink: Sink) -> Tensor:
+    def forward(ctx: Any, sink: Sink, inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.sink, ctx.known = sink, id(weight) if sink.knows(weight) else None
         biases = [None] * len(weight) if bias is None else bias.unbind(0)
@@ -87,68 +118,28 @@ class _Stacked(torch.autograd.Function):
         inputs, weight = ctx.saved_tensors
         for_inputs = for_weight = for_bias = None
         each = above.contiguous().unbind(0)
-        if ctx.needs_input_grad[0]:
+        if ctx.needs_input_grad[1]:
             parts = [_product(own, w.t(), None) for own, w in zip(each, weight.unbind(0), strict=True)]
             for_inputs = torch.stack(parts)
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[2]:
             parts = [_product(own.t(), x.t(), None) for own, x in zip(each, inputs.unbind(0), strict=True)]
             if ctx.known is None:
                 for_weight = torch.stack(parts)
             else:
                 ctx.sink.leave(ctx.known, parts)
-        if ctx.needs_input_grad[2]:
+        if len(ctx.needs_input_grad) > 3 and ctx.needs_input_grad[3]:
             for_bias = above.sum(dim=1)
-        return for_inputs, for_weight, for_bias, None
+        return (None, for_inputs, for_weight, for_bias)[: len(ctx.needs_input_grad)]
 
 
-class _Linear(torch.autograd.Function):
-    """What vmap is told about a linear layer."""
-
-    @staticmethod
-    def forward(inputs: Tensor, weight: Tensor, bias: Tensor | None, sink: Sink) -> Tensor:
-        return F.linear(inputs, weight, bias)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None, Sink], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weight = ctx.saved_tensors
-        needed = ctx.needs_input_grad
-        return (
-            above @ weight if needed[0] else None,
-            above.t() @ inputs if needed[1] else None,
-            above.sum(dim=0) if needed[2] else None,
-            None,
-        )
-
-    @staticmethod
-    def vmap(
-        info: Any,
-        in_dims: tuple[int | None, ...],
-        inputs: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        sink: Sink,
-    ) -> tuple[Tensor, int]:
-        if in_dims[0] is None and not torch.is_grad_enabled() and in_dims[1] == 0 and in_dims[2] in (0, None):
-            return _one_for_all(inputs, weight, bias), 1
-        parts = [
-            _in_front(part, dim, info.batch_size) for part, dim in zip((inputs, weight, bias), in_dims[:3], strict=True)
-        ]
-        answer: Tensor = _Stacked.apply(*parts, sink)
-        return answer, 0
-
-
-def _one_for_all(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _one_for_all(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """inputs (rows, in) of all models, weight (models, out, in) -> (rows, models, out): a single product."""
-    flat = None if bias is None else bias.expand(weight.shape[:2]).reshape(-1)
+    flat = None if bias is None else bias.reshape(-1)
     return _product(inputs, weight.reshape(-1, weight.shape[2]), flat).unflatten(1, weight.shape[:2])
 
 
-def _in_front(part: Tensor | None, dim: int | None, models: int) -> Tensor | None:
+def _in_front(part: Tensor, place: int | None, models: int) -> Tensor:
     """With the axis of models in front; the very tensor where it is there already, for `Sink` knows tensors by identity."""
-    if part is None or dim == 0:
+    if place == 0:
         return part
-    return part.expand(models, *part.shape) if dim is None else part.movedim(dim, 0)
+    return part.expand(models, *part.shape) if place is None else part.movedim(place, 0)

@@ -44,7 +44,7 @@ def reasons_against(recipe: Mapping[str, Any], table: FeatureTable, jobs: Sequen
         table: all rows.
         jobs: the fits. One group of reasons for all: those of different modalities are stacked apart.
     """
-    reasons = _of_settings(recipe, jobs) + _of_trainer(recipe) + _of_callbacks(recipe)
+    reasons = _of_settings(recipe, jobs) + _of_trainer(recipe)
     head = recipe["head"]
     kind = getattr(head, "func", head)
     if getattr(kind, "needs_sequences", False):
@@ -80,18 +80,12 @@ def _of_settings(recipe: Mapping[str, Any], jobs: Sequence[Job]) -> list[str]:
 
 
 def _of_trainer(recipe: Mapping[str, Any]) -> list[str]:
-    with quiet_lightning():
-        trainer = recipe["trainer"](callbacks=[], logger=False, enable_checkpointing=False)
-    others = [callback for callback in trainer.callbacks if not isinstance(callback, DISPLAYS)]
-    return [
-        *(f"trainer.{setting}: it is not the plain one" for setting, holds in PLAIN.items() if not holds(trainer)),
-        *(f"trainer: {type(callback).__name__} wants a Lightning run" for callback in others),
-    ]
-
-
-def _of_callbacks(recipe: Mapping[str, Any]) -> list[str]:
     made = [make() for make in recipe["callbacks"].values()]
-    reasons = [f"callbacks: {type(callback).__name__} wants a Lightning run" for callback in unwatched(made)]
     if not any(isinstance(callback, BestEpoch) for callback in made):
-        reasons.append("callbacks: none of them chooses the epoch")
-    return reasons
+        return ["callbacks: none of them chooses the epoch"]
+    with quiet_lightning():
+        trainer = recipe["trainer"](callbacks=list(made), logger=False)
+    brought = [callback for callback in trainer.callbacks if not any(callback is one for one in made)]
+    others = [callback for callback in brought if not isinstance(callback, DISPLAYS)]
+    reasons = [f"trainer.{setting}: it is not the plain one" for setting, holds in PLAIN.items() if not holds(trainer)]
+    return reasons + [f"{type(callback).__name__} wants a Lightning run" for callback in (*others, *unwatched(made))]

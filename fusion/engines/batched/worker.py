@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fusion.engines.base import Job
@@ -44,18 +45,18 @@ class Worker:
     modality_dropout: float
     workers: int = 1
 
-    def train(
-        self, jobs: Sequence[Job], take: Callable[[], int | None], tell: Callable[[Epoch], None]
-    ) -> Iterator[Outcome]:
+    def train(self, jobs: Sequence[Job], places: Iterable[int], tell: Callable[[Epoch], None]) -> Iterator[Outcome]:
         """The fits of this worker as they end.
 
-        jobs : all there are
-        take : gives the place of the next job that nobody has begun; None where all are
-        tell : is told of every epoch
+        jobs   : all there are
+        places : those that are this worker's
+        tell   : is told of every epoch
         """
+        waiting = deque(places)
         stack, active = Stack(modality_dropout=self.modality_dropout), dict[int, Member]()  # place -> member
         while True:
-            while len(active) < self.width and (place := take()) is not None:
+            while waiting and len(active) < self.width:
+                place = waiting.popleft()
                 active[place] = self.builder.build(jobs[place])
             if not active:
                 return
