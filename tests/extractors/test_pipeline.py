@@ -410,7 +410,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, store):
 
 def test_ctrl_c_keeps_what_is_done(tmp_path, store):
     write_clips(tmp_path / "wav", 200)
-    process = start(store, tmp_path / "wav", "import logging; logging.basicConfig()\n" + SLOW_RUN)
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs inherit a deaf ear
+    process = start(store, tmp_path / "wav", heard + "import logging; logging.basicConfig()\n" + SLOW_RUN)
     wait_for_rows(store, process, 10)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)

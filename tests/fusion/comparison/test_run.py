@@ -60,16 +60,16 @@ def test_a_run_of_an_earlier_version_is_read(write, tmp_path):
     assert (run.parameters, run.seconds) == (1234, 2.0)
 
 
-def test_six_decimals_do_not_change_what_was_said(write, tmp_path):
-    """Ties and zeros that only rounding made."""
+def test_nine_digits_do_not_change_what_was_said(write, tmp_path):
+    """A tie that only rounding made."""
     folder = write(tmp_path / "run")
     frame = pd.read_csv(folder / "predictions.csv", dtype=str, keep_default_na=False)
     right = frame.index[(frame["label"] == "b") & (frame["prediction"] == "b")][:2]
-    frame.loc[right[0], ["p_a", "p_b", "p_c", "p_d"]] = ["0.333333", "0.333333", "0.333333", "0.000000"]
+    frame.loc[right[0], ["p_a", "p_b", "p_c", "p_d"]] = ["0.333333333", "0.333333333", "0.333333333", "1e-12"]
     frame.to_csv(folder / "predictions.csv", index=False)
     [part] = read_run(folder).replicates
     assert part.scored.predictions[right[0]] == 1
-    assert 0 < part.scored.probabilities[right[0], 3] < 1e-6
+    assert part.scored.probabilities[right[0], 3] == pytest.approx(1e-12)
 
 
 def test_strange_names_are_only_names(write, tmp_path):
