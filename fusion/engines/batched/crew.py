@@ -7,6 +7,7 @@ import multiprocessing
 import queue
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -51,18 +52,21 @@ def train_in_processes(worker: Worker, jobs: Sequence[Job], tell: Callable[[Epoc
         for number, span in enumerate(pairwise(ends))
     ]
     try:
-        for process in processes:
-            process.start()
+        with warnings.catch_warnings():
+            # LanceDB says so wherever it has been imported; a worker touches no store
+            warnings.filterwarnings("ignore", ".*not fork-safe.*")
+            for process in processes:
+                process.start()
         missing = len(jobs)
         while missing:
             try:
                 found = told.get(timeout=PATIENCE)
             except queue.Empty:
                 killed = [process for process in processes if process.exitcode]
-                if killed:
+                if killed or not any(process.is_alive() for process in processes):
                     raise ChildProcessError(
-                        f"{killed[0].name} ended with {killed[0].exitcode}; was it killed for memory? "
-                        "engine=sequential needs the least."
+                        f"{(killed or processes)[0].name} ended with {(killed or processes)[0].exitcode} and left fits undone;"
+                        " was it killed for memory? engine=sequential needs the least."
                     ) from None
                 continue
             if isinstance(found, Epoch):

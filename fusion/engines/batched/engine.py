@@ -25,9 +25,10 @@ from fusion.fitted import FittedFold
 from fusion.quiet import quiet_lightning
 from fusion.threads import fitting_threads
 
+SETTINGS = ("modality_dropout", "mixup", "auxiliary_loss")  # that EmotionClassifier tells loggers, and the seed
 BYTES = 16  # of a parameter, its gradient and two moments
 STACK_BYTES = 256 * 2**20  # of these in one stack; a hundred small heads, one that is large
-WORTH_A_PROCESS = 1e11  # multiply-adds of all forward passes; below it, one worker is done before others have begun
+WORTH_A_PROCESS = 3e10  # multiply-adds of all forward passes; below it, a few seconds are shared out
 
 
 class BatchedEngine:
@@ -78,7 +79,9 @@ class BatchedEngine:
                         diverged[places[id(job)]] = outcome
                         continue
                     fitted = outcome.fitted(builder.model(job), builder.excluded(job))
-                    write_history(recipe.get("logger"), job.place, fitted.history)
+                    settings = {name: recipe.get(name, 0.0) for name in SETTINGS} | {"seed": job.seed}
+                    steps = builder.steps(job)
+                    write_history(recipe.get("logger"), job.place, fitted.history, steps=steps, settings=settings)
                     fits[places[id(job)]] = fitted
                     done(job, fitted)
         if diverged:
@@ -107,7 +110,7 @@ class BatchedEngine:
         if workers > 1:
             yield from train_in_processes(worker, jobs, log.advance)
             return
-        with fitting_threads(multiply_adds * width), isolate_rng():
+        with fitting_threads(multiply_adds), isolate_rng():
             torch.manual_seed(jobs[0].seed)
             yield from train_here(worker, jobs, log.advance)
 
