@@ -40,7 +40,8 @@ def distributions() -> dict[str, str]:
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
-        if name:
+        # setuptools puts its private copies on the path once it has been imported
+        if name and "_vendor" not in Path(str(distribution.locate_file(""))).parts:
             found.setdefault(name, distribution.version)  # the first on the path is the one that is imported
     return dict(sorted(found.items(), key=lambda entry: entry[0].lower()))
 

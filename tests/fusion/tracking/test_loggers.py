@@ -69,7 +69,8 @@ def test_an_engine_without_lightning_leaves_what_a_fit_leaves(
     logger = instantiate(composed("logger=tensorboard").logger)
     live, replayed = tmp_path / "fits" / "live", tmp_path / "fits" / "replayed"
     fitted = fit_fold(table, fold, **{**recipe(epochs=3), "run_dir": live, "logger": logger})
-    write_history(logger, replayed, fitted.history)
+    settings = {"modality_dropout": 0.0, "mixup": 0.0, "auxiliary_loss": 0.0, "seed": 1}
+    write_history(logger, replayed, fitted.history, steps=4, settings=settings)  # 60 rows, 16 a step
     assert scalars(live) == scalars(replayed)
     metrics = ("train/loss", "val/loss", "val/uar", "val/wa", "epoch")
     before, after = (

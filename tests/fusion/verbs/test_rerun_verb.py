@@ -141,7 +141,8 @@ def test_a_changed_figure_is_found_to_the_tolerance(copy, emofuse, tmp_path):
     assert emofuse("rerun", str(copy), "hydra.run.dir=again", cwd=tmp_path) == 1
     told = report(tmp_path / "again")
     assert [entry["figure"] for entry in told["not_exact"]] == ["test.fusion.ua.value"]
-    assert told["known_differences"] == []
+    # of a working tree that is being edited, it cannot be known whether the code is the same
+    assert {entry["what"] for entry in told["known_differences"]} <= {"code"}
     assert emofuse("rerun", str(copy), "tolerance=0.02", "hydra.run.dir=loose", cwd=tmp_path) == 0
     new = report(tmp_path / "loose")["now"]
     assert emofuse("rerun", f"run={new}", "hydra.run.dir=twice", cwd=tmp_path) == 0
