@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from lancedb.table import Table
 from numpy.typing import NDArray
 
-from extractors.rows import frames_of
+from extractors.rows import frames_of, vectors_of
 from extractors.types import Float32
 
 SCAN_SHARE = 0.1  # of a table's rows: from here on, reading all of it is faster than picking rows
@@ -113,6 +113,13 @@ def read_column(table: Table, rows: RowIds, column: str, to_numpy: Callable[[pa.
         result[order[first:last][match]] = values[place[match]]
     assert result is not None
     return result
+
+
+def scan(table: Table, rows: int) -> Iterator[tuple[list[str], Float32]]:
+    """The keys and (keys, dim) vectors of all rows, at most `rows` at a time."""
+    for batch in table.search().select(["key", "vector"]).to_batches(batch_size=rows):
+        if batch.num_rows:
+            yield batch["key"].to_pylist(), vectors_of(batch["vector"])
 
 
 def read_frames(table: Table, rows: RowIds, lengths: NDArray[np.int64]) -> Iterator[Float32]:

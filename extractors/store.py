@@ -143,6 +143,16 @@ class EmbeddingStore:
                     self._missing([asked[i] for i in np.flatnonzero(lengths == 0)], "frames of ")
                 yield from lance_tables.read_frames(table, rows, lengths)
 
+    def scan(self, fingerprint: str, *, rows: int = 8192) -> Iterator[tuple[list[str], Float32]]:
+        """All that one extractor has here, as (keys, (keys, dim) float32), at most `rows` at a time and holding no more.
+
+        Rows come in the order of the table, which compaction keeps; nothing where there is no such table.
+        """
+        with self._explained("read"), in_use(self.path):
+            table = self._table(key_prefix(fingerprint))
+            if table is not None:
+                yield from lance_tables.scan(table, rows)
+
     def locate_frames(self, keys: Sequence[str]) -> lance_tables.LocatedFrames:
         """Where the frames of `keys`, all of one extractor, are now; read by `read_located`. KeyError where a key has none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -13,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 
 from extractors.errors import InputError
+from extractors.fingerprint import fingerprint
 from extractors.types import Clip, Extractor, Modality
-from fusion.bundle import OWN_EXTRACTORS, BundleInfo, build, load_bundle
+from fusion.bundle import BundleInfo, load_bundle
 from fusion.data.batches import in_order
-from fusion.data.sequences import ArraySequences, SequenceReader, StoreSequences
+from fusion.data.sequences import ArraySequences
+from fusion.encoding import BundleEncoders, Features
 from fusion.ensemble import Ensemble
 from fusion.model import FusionModel
 from fusion.prediction import Prediction as Prediction
 from fusion.shapley import shapley_values
 
 UNCERTAIN = "uncertain"
-
-Features = NDArray[np.float32] | SequenceReader  # (rows, dim), or what reads the rows' sequences
 
 
 class Predictor:
@@ -48,8 +49,7 @@ class Predictor:
         offline: bool | None = None,
     ) -> None:
         self.model, self.info = model, info
-        self._device, self._sources, self._offline = device, dict(sources or {}), offline
-        self._extractors: dict[str, Extractor] = {}
+        self.encoders = BundleEncoders(info, frames=self.sequences, device=device, sources=sources, offline=offline)
 
     @classmethod
     def from_bundle(cls, folder: str | Path, *, trusted: Sequence[str] = (), **options: Any) -> Predictor:
@@ -67,35 +67,7 @@ class Predictor:
 
     def extractor(self, modality: Modality) -> Extractor:
         """The encoder of `modality`, built once, its fingerprint checked against the bundle's."""
-        if modality not in self._extractors:
-            self._extractors[modality] = self._build_extractor(modality)
-        return self._extractors[modality]
-
-    def _build_extractor(self, modality: Modality) -> Extractor:
-        if modality not in self.info.encoders:
-            raise InputError(
-                f"this bundle was trained on {modality} vectors that its user brought; it has no {modality} encoder",
-                hint="Predict from vectors of the same kind: emofuse predict bundle=DIR data=features data.path=x.npz",
-            )
-        wanted = self.info.encoders[modality]
-        arguments = dict(wanted["config"])
-        target = str(arguments.pop("_target_"))
-        if self._sources.get(modality) is not None:
-            if "model" not in arguments:
-                raise InputError(f"this bundle's {modality} encoder loads no model; leave out {modality}_model=")
-            arguments["model"] = self._sources[modality]
-        if "device" in arguments:
-            arguments["device"] = self._device
-        if "offline" in arguments:
-            arguments["offline"] = self._offline
-        extractor: Extractor = build(target, arguments, prefix=OWN_EXTRACTORS)
-        if extractor.fingerprint != wanted["fingerprint"]:
-            raise InputError(
-                f"the {modality} encoder at hand is not the one this bundle was trained with",
-                _differences(wanted["describe"], extractor.describe()),
-                hint="Its vectors would mean something else to the head. Bring that encoder, or train again with this one.",
-            )
-        return extractor
+        return self.encoders.get(modality)
 
     def predict(
         self, audio: str | Path | NDArray[np.float32] | None = None, text: str | None = None, *, id: str = "clip"
@@ -104,23 +76,8 @@ class Predictor:
 
         Raises InputError where there is neither, or the audio cannot be read.
         """
-        payloads: dict[Modality, Any] = {}
-        if audio is not None and "speech" in self.info.dims:
-            payloads["speech"] = _samples(audio)
-        if text is not None and text.strip() and "text" in self.info.dims:
-            payloads["text"] = text
-        if not payloads:
-            raise InputError(f"this bundle needs {' or '.join(self.info.modalities)}; the clip has neither")
-        features: dict[Modality, Features] = {}
-        for modality, dim in self.info.dims.items():
-            embedding = None
-            if modality in payloads:
-                embedding = self.extractor(modality).extract([payloads[modality]], frames=self.sequences)[0]
-            if self.sequences:
-                features[modality] = ArraySequences([None if embedding is None else embedding.frames], dim=dim)
-            else:
-                features[modality] = (np.zeros(dim, np.float32) if embedding is None else embedding.vector)[None]
-        return self.predict_features([id], features, {m: np.array([m in payloads]) for m in features})[0]
+        features, present = self.encoders.features_of_one(audio, text)
+        return self.predict_features([id], features, present)[0]
 
     def predict_clips(self, clips: Sequence[Clip], store: Any, **extraction: Any) -> list[Prediction]:
         """Many clips through the embedding store, in their order; what cannot be read says why. Sequences stay there until
@@ -134,30 +91,7 @@ class Predictor:
             store: an `extractors.EmbeddingStore`; what it already holds is not computed again.
             extraction: options of `extractors.extract_to_store`.
         """
-        from extractors.pipeline import extract_to_store
-
-        features: dict[Modality, Features] = {}
-        present = {}
-        failed: list[dict[str, str]] = [{} for _ in clips]
-        for modality, dim in self.info.dims.items():
-            vectors = np.zeros((len(clips) if not self.sequences else 0, dim), np.float32)
-            features[modality] = ArraySequences([None] * len(clips), dim=dim) if self.sequences else vectors
-            present[modality] = np.zeros(len(clips), bool)
-            if not any((clip.audio if modality == "speech" else clip.text) for clip in clips):
-                continue
-            extractor = self.extractor(modality)
-            options = {"max_failed": 1.0, **extraction, "frames": self.sequences}
-            summary = extract_to_store(clips, extractor, store, **options)
-            reasons = {failure.id: failure.reason for failure in summary.failed}
-            for row, (clip, key) in enumerate(zip(clips, summary.keys, strict=True)):
-                if key is None and clip.id in reasons:
-                    failed[row][modality] = reasons[clip.id]
-            rows = np.array([row for row, key in enumerate(summary.keys) if key is not None], dtype=np.int64)
-            present[modality][rows] = True
-            if len(rows) and self.sequences:
-                features[modality] = StoreSequences(store, summary.keys)
-            elif len(rows):
-                vectors[rows] = store.read_vectors([summary.keys[row] for row in rows])
+        features, present, failed = self.encoders.features_of(clips, store, **extraction)
         predictions = self.predict_features([clip.id for clip in clips], features, present)
         heard = np.any(list(present.values()), axis=0)
         return [
@@ -166,6 +100,36 @@ class Predictor:
             else Prediction(id=prediction.id, failed=reasons, error=_said(reasons) or "nothing to go by")
             for prediction, known, reasons in zip(predictions, heard, failed, strict=True)
         ]
+
+    def embed(
+        self, audio: str | Path | NDArray[np.float32] | None = None, text: str | None = None
+    ) -> NDArray[np.float32]:
+        """(embedding_dim,) float32 of one clip: what the head makes of it before its last layer. Raises as `predict`."""
+        return self._embedded(*self.encoders.features_of_one(audio, text))[0]
+
+    def embed_clips(
+        self, clips: Sequence[Clip], store: Any, **extraction: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """(clips, embedding_dim) float32 in their order, and (clips,) bool: which have anything to go by."""
+        features, present, _ = self.encoders.features_of(clips, store, **extraction)
+        return self._embedded(features, present), np.any(list(present.values()), axis=0)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width of `embed`."""
+        nothing: dict[Modality, Features] = {}
+        for modality, dim in self.info.dims.items():
+            nothing[modality] = ArraySequences([None], dim=dim) if self.sequences else np.zeros((1, dim), np.float32)
+        return self._embedded(nothing, {m: np.array([not self.sequences]) for m in nothing}).shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of all that `embed` depends on: the encoders and the trained weights."""
+        weights = hashlib.blake2b(digest_size=16)
+        for name, tensor in sorted(self.model.state_dict().items()):
+            weights.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        encoders = {modality: encoder["fingerprint"] for modality, encoder in self.info.encoders.items()}
+        return fingerprint({"bundle": weights.hexdigest(), "head": self.info.head, "encoders": encoders})
 
     def predict_features(
         self,
@@ -178,7 +142,7 @@ class Predictor:
         """
         players = self.info.modalities
         coalitions = [frozenset(some) for size in range(1, len(players) + 1) for some in combinations(players, size)]
-        judged = self._judged(features, present, coalitions)  # each row is read once, whoever is shown
+        judged = self.probabilities_shown(features, present, coalitions)  # each row is read once, whoever is shown
         probabilities = judged[frozenset(players)]  # (rows, classes)
         best = probabilities.argmax(axis=1)
         rows = range(len(best))
@@ -212,15 +176,18 @@ class Predictor:
     ) -> NDArray[np.float64]:
         """(rows, classes) float64, temperature applied, in the order of `labels`."""
         everyone = frozenset(self.info.modalities)
-        return self._judged(features, present, [everyone])[everyone]
+        return self.probabilities_shown(features, present, [everyone])[everyone]
 
-    def _judged(
+    def probabilities_shown(
         self,
         features: Mapping[Modality, Features],
         present: Mapping[Modality, NDArray[np.bool_]],
         coalitions: Sequence[frozenset[str]],
     ) -> dict[frozenset[str], NDArray[np.float64]]:
-        """(rows, classes) float64 with only each of `coalitions` shown."""
+        """(rows, classes) float64 with only the modalities of each coalition shown; each row is read once.
+
+        Where a row has none of a coalition's modalities, its probabilities mean nothing.
+        """
         if wrong := [
             problem for m, dim in self.info.dims.items() if (problem := self._problem(m, dim, features.get(m)))
         ]:
@@ -234,6 +201,16 @@ class Predictor:
                     logits = self.model(shown, {m: flags & (m in coalition) for m, flags in here.items()}).logits
                     done.append(torch.softmax(logits.double() / self.info.temperature, dim=-1).numpy())
         return {coalition: np.concatenate(done) for coalition, done in parts.items()}
+
+    def _embedded(
+        self, features: Mapping[Modality, Features], present: Mapping[Modality, NDArray[np.bool_]]
+    ) -> NDArray[np.float32]:
+        """(rows, embedding_dim) float32."""
+        used: dict[str, Any] = {m: features[m] for m in self.info.dims}
+        index = np.arange(len(present[self.info.modalities[0]]), dtype=np.int64)
+        with torch.inference_mode():
+            batches = in_order(used, {m: present[m] for m in self.info.dims}, index)
+            return np.concatenate([self.model(shown, here).embedding.numpy() for shown, here in batches])
 
     def _problem(self, modality: str, dim: int, found: Features | None) -> str | None:
         """Why these features cannot be shown to the model."""
@@ -253,18 +230,3 @@ def _kind(found: Features | None) -> str:
 
 def _said(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"{modality}: {reason}" for modality, reason in reasons.items())
-
-
-def _samples(audio: str | Path | NDArray[np.float32]) -> NDArray[np.float32]:
-    from extractors.audio import load_audio
-
-    return audio if isinstance(audio, np.ndarray) else load_audio(audio)
-
-
-def _differences(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
-    found = [
-        f"{key}: the bundle's {wanted.get(key)!r}, here {got.get(key)!r}"
-        for key in sorted(set(wanted) | set(got))
-        if wanted.get(key) != got.get(key)
-    ]
-    return found or ["their descriptions are the same: model.json was changed by hand"]

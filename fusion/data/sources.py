@@ -136,7 +136,7 @@ class ManifestSource:
         *,
         extractors: Extractors,
         store: Callable[[], EmbeddingStore],
-        run_dir: Path,
+        run_dir: Path | None,
         max_failed: float = 0.05,
         workers: int | None = None,
         frames: bool = False,

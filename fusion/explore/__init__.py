@@ -1,0 +1,1 @@
+"""Living with embeddings: similarity, templates, search, clusters, trajectories."""

@@ -1,0 +1,81 @@
+"""The vectors that a verb's configuration names, and the clips that its arguments name."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from extractors.errors import InputError
+from extractors.store import EmbeddingStore
+from extractors.types import Embedding
+from fusion.data.sources import ManifestSource
+from fusion.explore.collection import Collection
+from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource
+from fusion.predictor import Predictor
+
+AUDIO_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf", ".m4a"])
+
+
+def open_vectors(cfg: DictConfig, run_dir: Path | None = None) -> VectorSource:
+    """The source that the keys `vectors, bundle, modality, data, speech, text, store` of a verb's configuration name.
+
+    vectors=FOLDER : .npy files, said to be of `vectors_model`; with data.path, their metadata by id
+    bundle=FOLDER  : the fused embeddings of a trained model, of the rows of data.path
+    else           : what the encoder of `modality` makes of the rows of data.path; without it, the encoder's whole store
+
+    Raises InputError for two of these at once, or too little.
+    """
+    has_manifest = not OmegaConf.is_missing(cfg.data, "path")
+    source: ManifestSource | None = instantiate(cfg.data, require_label=False) if has_manifest else None
+    if source is not None and not isinstance(source, ManifestSource):
+        raise InputError("expected a manifest of clips: data=manifest data.path=clips.csv")
+    if cfg.vectors is not None and cfg.bundle is not None:
+        raise InputError("expected vectors= or bundle=, got both")
+    if cfg.vectors is not None:
+        metadata = None if source is None else source.read(check_audio=False)
+        return FileVectors(Path(cfg.vectors).expanduser(), model=cfg.vectors_model, metadata=metadata)
+    store: EmbeddingStore = instantiate(cfg.store)
+    if cfg.bundle is not None:
+        if source is None:
+            raise InputError("a bundle's embeddings need clips", hint="Give data.path=clips.csv.")
+        folder = Path(cfg.bundle).expanduser()
+        predictor = Predictor.from_bundle(folder, device=cfg.device, offline=cfg.offline)
+        return BundleVectors(source, predictor=predictor, store=store, name=_bundle_name(folder))
+    if cfg.modality not in ("speech", "text"):
+        raise InputError(f"modality: expected speech or text, got {cfg.modality!r}")
+    return EncoderVectors(source, build=partial(instantiate, cfg[cfg.modality]), store=store, run_dir=run_dir)
+
+
+def clip_named(what: Any, source: VectorSource, collection: Collection | None, *, frames: bool = False) -> Embedding:
+    """The embedding of a clip that an argument names: an id of `collection`, an audio file, an .npy file or a text.
+
+    Raises InputError where it is none of these.
+
+    A name that is both an id and a file is taken for the id.
+    """
+    name = str(what)
+    row = None if collection is None else collection.row_of(name)
+    if row is not None and collection is not None:
+        if not frames:
+            return Embedding(collection.vectors[row])
+        path, start, end = (collection.column(column)[row] for column in ("audio", "start", "end"))
+        if path is None:
+            raise InputError(f"{name} has no audio, and so no frames")
+        return source.embed(audio=Path(path), start=start, end=end, frames=True)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return source.embed(audio=path, frames=frames)
+    if source.maker.modality != "speech" and path.suffix.lower() not in AUDIO_SUFFIXES | {".npy"}:
+        return source.embed(text=name, frames=frames)
+    known = "" if collection is None else f", and no id of the {len(collection):,} clips"
+    raise InputError(f"{name}: no such file{known}")
+
+
+def _bundle_name(folder: Path) -> str:
+    """What people call a bundle: its folder, or the run's where that is only `bundle`."""
+    folder = folder.absolute()
+    return folder.parent.name if folder.name == "bundle" else folder.name
