@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from extractors.errors import InputError
+from fusion.data.natural import natural
 
 RESULTS = "results.json"
 HYDRA = ".hydra"
@@ -70,7 +70,7 @@ def _expanded(entry: str) -> list[Path]:
         return [path]
     hits = (Path(hit) for hit in glob.glob(str(path), recursive=True))  # noqa: PTH207  # the pattern may be absolute
     folders = {hit.parent if hit.name == RESULTS else hit for hit in hits if hit.is_dir() or hit.name == RESULTS}
-    return sorted(folders, key=_natural)
+    return sorted(folders, key=natural)
 
 
 def _look(path: Path, found: Found, *, alone: bool) -> None:
@@ -93,7 +93,7 @@ def _look(path: Path, found: Found, *, alone: bool) -> None:
 
 
 def _search(folder: Path, found: Found) -> None:
-    for child in sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=_natural):
+    for child in sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=natural):
         if child.name.startswith(".") or child.is_symlink():
             continue
         if (child / RESULTS).is_file() or (child / HYDRA).is_dir():
@@ -110,11 +110,6 @@ def verb_of(folder: Path) -> str | None:
         return None
     name = OmegaConf.select(config, "hydra.job.name") if isinstance(config, DictConfig) else None
     return str(name) if name else None
-
-
-def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """Jobs of a sweep in the order of their numbers: 2 before 10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", str(path)) if part]
 
 
 def _count(problems: int) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from extractors.errors import InputError
 from fusion.data.folds import Fold, Index, finished, groups_by, known, labelled, share
+from fusion.data.natural import natural
 from fusion.data.splits import file_names
 from fusion.data.table import FeatureTable
 
@@ -46,7 +47,7 @@ class PosteriorSplit:
         part = table.rows["split"].iloc[rows].to_numpy(dtype=object)
         fold = _column(table, "fold", rows)
         clip = _column(table, "content", rows)
-        names = sorted(set(fold), key=_natural)
+        names = sorted(set(fold), key=natural)
         folds = []
         for number, (name, file_name) in enumerate(
             zip(names, file_names([n or "posteriors" for n in names]), strict=True)
@@ -92,8 +93,3 @@ def _column(table: FeatureTable, name: str, rows: Index) -> NDArray[np.object_]:
         return np.full(len(rows), "", dtype=object)
     values: pd.Series = table.rows[name].iloc[rows]
     return values.where(values.notna(), "").astype(str).to_numpy(dtype=object)
-
-
-def _natural(name: str) -> tuple[int, int, str]:
-    """Numbers by their size, before words."""
-    return (0, int(name), "") if name.isdecimal() else (1, 0, name)

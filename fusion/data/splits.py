@@ -29,6 +29,7 @@ from fusion.data.folds import (
     share,
 )
 from fusion.data.manifest_checks import PARTS
+from fusion.data.natural import natural
 from fusion.data.table import FeatureTable
 
 __all__ = [
@@ -198,7 +199,7 @@ class ColumnSplit:
         sides = says.astype("str").str.lower().map(PARTS)
         if set(sides.dropna()) & {"train", "test"}:
             return self._sides(table, rows, sides.where(sides.notna(), says))
-        values = sorted(map(str, says.dropna().unique()), key=_natural)
+        values = sorted(map(str, says.dropna().unique()), key=natural)
         if len(values) < 2:
             raise InputError(f"the column `{self.column}` has one value, {values[0]!r}; expected two folds or more")
         notes = _left_out(says, self.column)
@@ -306,11 +307,6 @@ def file_names(names: Sequence[str]) -> list[str]:
         taken.add(unique.casefold())
         found.append(unique)
     return found
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts fold 2 before fold 10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _left_out(says: pd.Series, column: str) -> list[str]:
