@@ -118,7 +118,7 @@ class EmbeddingStore:
         if not unique:
             return 0
         with self._explained("written"):
-            self._make_folder()
+            self.make()
             with in_use(self.path):
                 table = self._table(prefix) or self._create(extractor, list(unique.values()))
                 self._check_table(table, extractor, frames=any(e.frames is not None for e in unique.values()))
@@ -264,7 +264,8 @@ class EmbeddingStore:
                 hint="Set store.path to a store, or to a folder that is empty or does not exist.",
             )
 
-    def _make_folder(self) -> None:
+    def make(self) -> None:
+        """The empty store, where there is nothing yet. Raises InputError where there is something else."""
         self._check_folder()
         if not (self.path / MARKER).is_file():
             self.path.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,14 @@ VERBS = {  # verb -> (module with `main`, what it does)
     "extract": ("fusion.verbs.extract", "fill the embedding store from a manifest; resumable"),
     "import": ("fusion.verbs.import_", "vectors that FunASR, the WebUI or an export wrote, into the store"),
     "predict": ("fusion.verbs.predict", "labels, probabilities and reasons for new clips, from a bundle"),
+    "similar": ("fusion.verbs.similar", "how alike clips sound, against random pairs; runs of frames by time warping"),
+    "templates": ("fusion.verbs.templates", "labels from a few clips each, without training"),
+    "search": ("fusion.verbs.search", "clips like a clip, or that say something, with filters"),
+    "clusters": ("fusion.verbs.clusters", "what kinds of clips there are: groups, profiles, a map"),
+    "trajectory": ("fusion.verbs.trajectory", "how one recording moves: scores over time, path, turning points"),
+    "watch": ("fusion.verbs.watch", "alerts by rules, over a recording or many"),
+    "backtest": ("fusion.verbs.backtest", "how often rules are right: precision, recall, false alerts per hour"),
+    "meeting": ("fusion.verbs.meeting", "the minutes, with what the voices and words carried"),
     "doctor": ("fusion.verbs.doctor", "is everything here, and does it work? verify=true compares with FunASR"),
 }
 
@@ -41,7 +49,7 @@ USAGE = "\n".join(
     [
         "emofuse VERB key=value …        e.g. emofuse train experiment=quickstart",
         "",
-        *(f"  {verb:<9} {what}" for verb, (_, what) in VERBS.items()),
+        *(f"  {verb:<10} {what}" for verb, (_, what) in VERBS.items()),
         "",
         "emofuse VERB --help shows the verb's configuration; --cfg job prints it as it would run.",
     ]
@@ -269,8 +277,11 @@ def _all_keys(name: str) -> list[str]:
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        config = compose(name)
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            config = compose(name)
+    except HydraException:  # a group has no default: `purpose` of meetings
+        return sorted(_default_keys(name))
     keys: list[str] = []
 
     def walk(node: DictConfig, prefix: str) -> None:

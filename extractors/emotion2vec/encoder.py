@@ -29,8 +29,8 @@ class PackedEncoder:
 
     module : FunASR's `Emotion2vec`, with or without its training decoder; its weights are taken over, it may go
     device : "cpu" or a CUDA device
-    precision : "float32" equals the module to about 1e-5; "bfloat16" for CUDA, and CPUs with AVX512-BF16; "float16" for CUDA;
-        "int8" for the CPU
+    precision : "float32" equals the module to about 1e-5; "bfloat16" for CUDA, and CPUs with AVX512-BF16 or AMX;
+        "float16" for CUDA; "int8" for the CPU
     max_tokens : tokens that run at once (frames, and ten for each utterance), or "auto"; memory depends on it and on
         the longest utterance alone. On CUDA it is halved, for good, when memory runs out
 

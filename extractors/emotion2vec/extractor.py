@@ -17,6 +17,7 @@ from extractors.emotion2vec.encoder import PackedEncoder, Precision
 from extractors.emotion2vec.inputs import as_list, read_clips
 from extractors.emotion2vec.labels import ClassHead, smooth_frames
 from extractors.emotion2vec.load import load_model
+from extractors.emotion2vec.packing import count_frames
 from extractors.emotion2vec.pooling import Pool, Window
 from extractors.emotion2vec.resolve import resolve_model
 from extractors.emotion2vec.windows import CUTS, SHORTEST_LIMIT, Cut, cut_windows
@@ -42,7 +43,8 @@ class Emotion2vecExtractor:
 
     model : a folder, a hub id or its short name, see `extractors.emotion2vec.resolve.resolve_model`
     device : "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1"
-    precision : "float32" equals FunASR's `generate` to 1e-4; "bfloat16", "float16" (CUDA) and "int8" (CPU) are faster
+    precision : "float32" equals FunASR's `generate` to 1e-4; faster are "bfloat16" (CUDA, and CPUs with AVX512-BF16 or
+        AMX), "float16" (CUDA) and "int8" (CPU)
     window_seconds : clips longer than this are cut in windows, whose frames are laid end to end; at least 1
     window : where they are cut, "quietest" (near the limit), "vad" (in the longest pause between stretches of speech that
         Silero VAD finds, with the extra `vad`) or "fixed" (equal lengths)
@@ -98,6 +100,7 @@ class Emotion2vecExtractor:
         # the encoder has the weights in its own layout; FunASR's module is a cycle that would hold them until some
         # garbage collection, so it is emptied
         loaded.module.to("meta")
+        self.weights.digest.start()  # only now: beside the laying out it would slow it
 
     @property
     def name(self) -> str:
@@ -178,12 +181,19 @@ class Emotion2vecExtractor:
         pools: dict[int, Pool] = {}
         done: dict[int, Embedding] = {}
         layers = None if self.layer is None else [self.layer]
-        for group in self._groups(clips, pools):
-            for position, found in self.encoder.stream([window.wave for window in group], layers=layers):
-                clip, number, _ = group[position]
-                pools[clip].add(number, found if layers is None else found[0], keep=keep)
-                if pools[clip].whole:
-                    done[clip] = self._embedding(clip, pools.pop(clip))
+        mean = not keep and self.encoder.device.type == "cuda"  # a hundred times less to copy than frames
+        with self.weights.digest.paused():
+            for group in self._groups(clips, pools):
+                waves = [window.wave for window in group]
+                for position, found in self.encoder.stream(waves, layers=layers, pool=mean):
+                    clip, number, wave = group[position]
+                    found = found if layers is None else found[0]
+                    if mean:
+                        pools[clip].add_mean(found, count_frames(len(wave)))
+                    else:
+                        pools[clip].add(number, found, keep=keep)
+                    if pools[clip].whole:
+                        done[clip] = self._embedding(clip, pools.pop(clip))
         return [done[clip] for clip in range(len(clips))]
 
     def frame_scores(self, frames: Float32, *, smooth: float | None = None) -> Float32:

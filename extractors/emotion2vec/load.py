@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import pickle
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 from extractors.emotion2vec.architecture import build_module
 from extractors.emotion2vec.folder import FolderConfig, missing_files, read_config
+from extractors.emotion2vec.weight_hash import WeightHash
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
 
@@ -34,6 +33,7 @@ class Weights:
     missing : names that inference needs and the file lacks; a model that has any is refused, so always empty
     unexpected : names in the file that the module has no place for
     training_only : tensors left out because only pre-training needs them
+    digest : of the loaded ones; it reads them from the file's mapping, so until it is done nobody may write to them
     """
 
     path: Path
@@ -41,16 +41,12 @@ class Weights:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     training_only: int
-    hashing: Future[str]
+    digest: WeightHash
 
     @property
     def hash(self) -> str:
-        """BLAKE2b-128 over name, shape and float32 values of the loaded tensors, 32 hex digits; waits for its thread.
-
-        It covers what decides the numbers and not how they are stored: the published file holds the weights three
-        times, and a copy that holds them once is the same model.
-        """
-        return self.hashing.result()
+        """32 hex digits over name, shape and float32 values of the loaded tensors; waits for them, see `WeightHash`."""
+        return self.digest.result()
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def load_model(folder: str | Path) -> LoadedModel:
 
     Nothing in the folder is executed: tensors alone are unpickled (`weights_only`), `config.yaml` is data. Which tensor
     of the checkpoint goes where follows FunASR (containers, `scope_map`), so that the result is FunASR's; unlike there,
-    what is missing or of another shape is an error. The weights are hashed in a thread meanwhile.
+    what is missing or of another shape is an error.
 
     Raises InputError: files missing, damaged or hostile, tensors missing or of the wrong shape, class names
     that do not fit the class head.
@@ -105,9 +101,6 @@ def load_model(folder: str | Path) -> LoadedModel:
     module.requires_grad_(False)
     unused = set(state) - set(sources.values())
     training_only = {name for name in unused if _DECODER in name}
-    hasher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hash-weights")
-    hashing = hasher.submit(_hash, weights)
-    hasher.shutdown(wait=False)
     log.debug("%s: %d tensors, %d of the training decoder left out", folder, len(sources), len(training_only))
     found = Weights(
         path=config.weights,
@@ -115,7 +108,7 @@ def load_model(folder: str | Path) -> LoadedModel:
         missing=(),
         unexpected=tuple(sorted(unused - training_only)),
         training_only=len(training_only),
-        hashing=hashing,
+        digest=WeightHash({name: state[source] for name, source in sources.items()}),
     )
     return LoadedModel(module, config.tokens, fingerprint(config.model_conf), found)
 
@@ -204,14 +197,6 @@ def _own_if_small(value: Tensor) -> Tensor:
     """Biases and norms in memory of their own: one that is kept would keep the whole file mapped, long after its big
     matrices were laid out anew or went to a GPU."""
     return value.clone() if value.numel() < _SMALL else value
-
-
-def _hash(weights: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()  # twice as fast as BLAKE2 where the processor has instructions for it, as most have
-    for name, value in sorted(weights.items()):
-        digest.update(f"{name} {tuple(value.shape)}".encode())
-        digest.update(value.contiguous().numpy().data)
-    return digest.hexdigest()[:32]
 
 
 def _first_line(error: Exception) -> str:

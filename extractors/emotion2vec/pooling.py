@@ -38,6 +38,12 @@ class Pool:
         if keep:
             self.kept[number] = found.numpy()
 
+    def add_mean(self, mean: Tensor, frames: int) -> None:
+        """mean (dim,) float32 over the `frames` of one more window, none of which are kept."""
+        self.seen += 1
+        self.frames += frames
+        self.total = self.total + mean.to(float64).numpy() * frames
+
     @property
     def whole(self) -> bool:
         return self.seen == self.windows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,3 +103,11 @@ def check_unique(ids: Sequence[str]) -> None:
         seen = pd.Series(list(ids))
         twice = seen[seen.duplicated()].unique().tolist()
         raise InputError(f"{len(twice)} ids are there more than once: {', '.join(map(str, twice[:5]))}")
+
+
+def metadata_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """A manifest's columns as plain objects, None where they are missing."""
+    columns: Mapping[str, pd.Series] = {
+        str(name): values.astype(object).where(values.notna(), None) for name, values in frame.items()
+    }
+    return pd.DataFrame(columns).reset_index(drop=True)

@@ -60,19 +60,30 @@ def clip_named(what: Any, source: VectorSource, collection: Collection | None, *
     name = str(what)
     row = None if collection is None else collection.row_of(name)
     if row is not None and collection is not None:
-        if not frames:
-            return Embedding(collection.vectors[row])
-        path, start, end = (collection.column(column)[row] for column in ("audio", "start", "end"))
-        if path is None:
-            raise InputError(f"{name} has no audio, and so no frames")
-        return source.embed(audio=Path(path), start=start, end=end, frames=True)
-    path = Path(name).expanduser()
-    if path.is_file():
+        return source.frames_of(collection, row) if frames else Embedding(collection.vectors[row])
+    path = _path(name)
+    if _is_file(path):
         return source.embed(audio=path, frames=frames)
     if source.maker.modality != "speech" and path.suffix.lower() not in AUDIO_SUFFIXES | {".npy"}:
         return source.embed(text=name, frames=frames)
     known = "" if collection is None else f", and no id of the {len(collection):,} clips"
     raise InputError(f"{name}: no such file{known}")
+
+
+def _path(name: str) -> Path:
+    """`name` as a path; a text may begin with `~` and mean nobody's home."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def _is_file(path: Path) -> bool:
+    """A text may be longer than any path, which is an error to the system and none here."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _bundle_name(folder: Path) -> str:

@@ -6,7 +6,7 @@ Each source collects rows and embeds a query, both by the same maker, so that th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,27 +15,27 @@ import pandas as pd
 
 from extractors.audio import load_audio
 from extractors.errors import InputError
-from extractors.fingerprint import fingerprint
-from extractors.importing.arrays import ArrayError, check_array, read_embedding
-from extractors.importing.found import find_vectors
-from extractors.importing.vectors import short_name
 from extractors.store import EmbeddingStore
 from extractors.types import Embedding, Extractor, Float32, Modality
 from fusion.data.manifest import clips_of
 from fusion.data.sources import Extracted, ManifestSource
 from fusion.explore.collection import Collection, Maker, check_unique
+from fusion.explore.collection import metadata_of as metadata_of
+from fusion.explore.files import ARRAY as ARRAY
+from fusion.explore.files import FileVectors as FileVectors
+from fusion.explore.files import array_embedding as array_embedding
 from fusion.predictor import Predictor
 
 log = logging.getLogger(__name__)
 
 SILENT = 10 ** (-60 / 20)  # peak, of full scale: below −60 dB nobody spoke
-ARRAY = ".npy"
 
 
 class VectorSource(Protocol):
     """Rows to compare, and queries to compare with them.
 
-    `maker` is what made both. `embed` takes an audio file (with a span in seconds), a text or an .npy file.
+    `maker` is what made both. `embed` takes an audio file (with a span in seconds), a text or an .npy file; `frames_of` is
+    a row of the collection with its frames.
     """
 
     @property
@@ -50,6 +50,7 @@ class VectorSource(Protocol):
         end: float | None = None,
         frames: bool = False,
     ) -> Embedding: ...
+    def frames_of(self, collection: Collection, row: int) -> Embedding: ...
 
 
 class EncoderVectors:
@@ -121,6 +122,26 @@ class EncoderVectors:
             )
         return self.extractor.extract([audible(audio, start, end)], frames=frames)[0]
 
+    def frames_of(self, collection: Collection, row: int) -> Embedding:
+        """As the store keeps them, or computed. InputError where it keeps none and the clip is not known."""
+        key = collection.keys[row] if collection.keys else None
+        if key is not None and self.store.has([key], frames=True)[0]:
+            [frames] = self.store.read_frames([key])
+            return Embedding(collection.vectors[row], frames)
+        audio, text, start, end = (collection.column(name)[row] for name in ("audio", "text", "start", "end"))
+        if (text if self.maker.modality == "text" else audio) is None:
+            raise InputError(
+                f"{collection.ids[row]}: the store keeps no frames of it, and without a manifest nobody knows the clip",
+                hint="Give data.path=…, or keep frames: emofuse extract granularity=frame.",
+            )
+        return self.embed(
+            audio=None if audio is None or self.maker.modality == "text" else Path(audio),
+            text=text,
+            start=start,
+            end=end,
+            frames=True,
+        )
+
 
 class BundleVectors:
     """Fused embeddings of a trained bundle: what its head makes of speech and text together, before the last layer."""
@@ -168,75 +189,9 @@ class BundleVectors:
         samples = None if audio is None else audible(audio, start, end)
         return Embedding(self.predictor.embed(samples, text))
 
-
-class FileVectors:
-    """Vectors in .npy files, as FunASR, the WebUI and `export=` write them; read safely, a file at a time.
-
-    folder   : as `emofuse import` reads it
-    model    : the model that they are said to be of; vectors of another are never compared with them
-    dim      : width; None: that of the first file
-    metadata : rows with a column `id`; None: what the folder itself says
-    """
-
-    def __init__(
-        self, folder: Path, *, model: str, dim: int | None = None, metadata: pd.DataFrame | None = None
-    ) -> None:
-        self.folder, self.model, self.metadata = folder, short_name(model), metadata
-        found, problems = find_vectors(folder)
-        if problems:
-            raise InputError(f"{folder}: cannot be read", problems)
-        self.found = found
-        self.dim = dim or _width(found[0].path)
-
-    @property
-    def maker(self) -> Maker:
-        return Maker(self.model, "speech", self.dim, fingerprint({"files": True, "model": self.model, "dim": self.dim}))
-
-    def collect(self) -> Collection:
-        """All problems of all files together, as an InputError; only the vectors are held, never the frames."""
-        vectors = np.empty((len(self.found), self.dim), np.float32)
-        problems = []
-        for row, found in enumerate(self.found):
-            if other := _other_model(found.result, self.model):
-                problems.append(f"{found.path.name}: is of {other}, not of {self.model}")
-                continue
-            try:
-                check_array(found.path, self.dim)
-                vectors[row] = read_embedding(found.path).vector
-            except ArrayError as error:
-                problems.append(f"{found.path.name}: {error}")
-        if problems:
-            raise InputError(
-                f"{self.folder}: {len(problems)} of {len(self.found)} files cannot be used",
-                problems,
-                hint="Expected float arrays of one model: (dim,), (1, dim) or (frames, dim).",
-            )
-        ids = [found.names[0] for found in self.found]
-        check_unique(ids)
-        return Collection(tuple(ids), vectors, self._metadata(ids), self.maker)
-
-    def _metadata(self, ids: Sequence[str]) -> pd.DataFrame:
-        if self.metadata is not None:
-            known = self.metadata.set_index("id")
-            if strangers := [id for id in ids if id not in known.index]:
-                raise InputError(f"{len(strangers)} files are of no row of the manifest", strangers)
-            return metadata_of(known.loc[list(ids)].reset_index())
-        audio = [None if found.audio is None else str(found.audio) for found in self.found]
-        return pd.DataFrame({"id": list(ids), "audio": audio}, dtype=object)
-
-    def embed(
-        self,
-        *,
-        audio: Path | None = None,
-        text: str | None = None,
-        start: float | None = None,
-        end: float | None = None,
-        frames: bool = False,
-    ) -> Embedding:
-        """An .npy file of the same model; there is no encoder here to hear anything else."""
-        if audio is None or audio.suffix != ARRAY:
-            raise InputError(f"expected an {ARRAY} file: these vectors came as files, without their encoder")
-        return array_embedding(audio, self.dim)
+    def frames_of(self, collection: Collection, row: int) -> Embedding:
+        """There are none."""
+        return self.embed(frames=True)
 
 
 def collection_of(found: Extracted, modality: Modality, store: EmbeddingStore, maker: Maker) -> Collection:
@@ -258,41 +213,9 @@ def collection_of(found: Extracted, modality: Modality, store: EmbeddingStore, m
     return Collection(tuple(frame["id"]), vectors, metadata_of(frame), maker, keys, scores, labels)
 
 
-def metadata_of(frame: pd.DataFrame) -> pd.DataFrame:
-    """A manifest's columns as plain objects, None where they are missing."""
-    columns: Mapping[str, pd.Series] = {
-        str(name): values.astype(object).where(values.notna(), None) for name, values in frame.items()
-    }
-    return pd.DataFrame(columns).reset_index(drop=True)
-
-
 def audible(path: Path, start: float | None = None, end: float | None = None) -> Float32:
     """(samples,) float32 at 16 kHz. InputError where nobody spoke: a silent clip has a vector, and it means nothing."""
     samples = load_audio(path, start, end)
     if np.abs(samples).max() < SILENT:
         raise InputError(f"{path} is silent (peak below −60 dB of full scale): there is nothing to compare")
     return samples
-
-
-def array_embedding(path: Path, dim: int) -> Embedding:
-    """An .npy file of (dim,), (1, dim) or (frames, dim). InputError, with the reason, for anything else."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        check_array(path, dim)
-        return read_embedding(path)
-    except ArrayError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _width(path: Path) -> int:
-    try:
-        return int(np.lib.format.open_memmap(path, mode="r").shape[-1])
-    except Exception as error:  # a damaged header fails in many ways
-        raise InputError(f"{path} is no .npy file of numbers: {' '.join(str(error).split())[:200]}") from None
-
-
-def _other_model(result: Mapping[str, object], model: str) -> str | None:
-    """The model that a file is said to be of, where that is another."""
-    said = result.get("model")
-    return short_name(said) if isinstance(said, str) and short_name(said) != model else None

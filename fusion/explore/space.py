@@ -21,12 +21,14 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from extractors.errors import InputError
 from extractors.files import write_bytes
+from extractors.store import EmbeddingStore
 from extractors.types import Float32
 
 Kind = Literal["raw", "centred", "standardized", "whitened"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = "1"
 SAMPLE = 100_000  # rows that statistics are taken from; more change nothing that a cosine would show
+WHITENING_SAMPLE = 20_000  # rows of a covariance, which costs dim² a row
 TINY = 1e-12
 
 
@@ -59,7 +61,7 @@ class Space:
 
     @classmethod
     def fit(cls, vectors: Float32, *, kind: Kind = "centred", fingerprint: str, seed: int = 0) -> Space:
-        """Statistics of (rows, dim) `vectors`; of more than 100,000 rows, of that many drawn by `seed`.
+        """Statistics of (rows, dim) `vectors`; of more than 100,000 rows (whitened: 20,000), of that many drawn by `seed`.
 
         Raises InputError for a kind that there is not, or fewer than 2 rows where statistics are needed.
         """
@@ -73,8 +75,9 @@ class Space:
                 f"space: {kind} needs the mean of some vectors to compare with; there are {len(vectors)}",
                 hint="Name more clips (data.path=, vectors=), or say space=raw and mind that raw cosines are all high.",
             )
-        if len(vectors) > SAMPLE:
-            rows = np.random.default_rng(seed).choice(len(vectors), SAMPLE, replace=False)
+        most = WHITENING_SAMPLE if kind == "whitened" else SAMPLE
+        if len(vectors) > most:
+            rows = np.random.default_rng(seed).choice(len(vectors), most, replace=False)
             vectors = vectors[np.sort(rows)]
         mean = vectors.mean(axis=0, dtype=np.float64)
         whitening = None
@@ -115,7 +118,8 @@ class Space:
     # -- kept in the store ----------------------------------------------------------------------------------------
 
     def save(self, store: Path) -> Path:
-        """Write it to `store`/spaces/NAME.safetensors. Returns the path."""
+        """Write it to `store`/spaces/NAME.safetensors; the store is made where there is none. Returns the path."""
+        EmbeddingStore(store).make()
         arrays = {"mean": self.mean} | ({} if self.whitening is None else {"whitening": self.whitening})
         about = {"format": FORMAT, "kind": self.kind, "fingerprint": self.fingerprint, "rows": str(self.rows)}
         return write_bytes(_path(store, self.name), save(arrays, metadata={"emofuse": json.dumps(about)}))
@@ -161,7 +165,7 @@ def _whitening(centred: NDArray[np.float64]) -> Float32:
 
 
 def _path(store: Path, name: str) -> Path:
-    if not name.replace("-", "").isalnum():
+    if not (isinstance(name, str) and name.replace("-", "").isalnum()):  # space=null
         raise InputError(f"space: expected {', '.join(KINDS)} or a name such as centred-3f2a9c11, got {name!r}")
     return store / "spaces" / f"{name}.safetensors"
 

@@ -87,7 +87,7 @@ CHOICES = [
 ]
 
 
-VERB_OF_GROUP = {"export": "extract", "corpus": "manifest"}  # all others belong to train
+VERB_OF_GROUP = {"export": "extract", "corpus": "manifest", "purpose": "meeting"}  # all others belong to train
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -94,13 +95,15 @@ def draw_masks(sites: Sequence[Site], generators: Sequence[torch.Generator]) -> 
     True
     """
     models, device = len(generators), generators[0].device
-    masks = [torch.empty(models, *shape, device=device) for shape, _ in sites]
-    sizes = [mask[0].numel() for mask in masks]
+    sizes = [prod(shape) for shape, _ in sites]
     # what Tensor.bernoulli_ does on a CPU, in a third of its time: it is the comparison that it is slow at
-    draws = torch.empty(sum(sizes), dtype=torch.float64, device=device)
-    parts = [part.view(shape) for part, (shape, _) in zip(draws.split(sizes), sites, strict=True)]
-    for place, generator in enumerate(generators):
-        torch.rand(draws.shape, dtype=torch.float64, generator=generator, out=draws)
-        for mask, part, (_, probability) in zip(masks, parts, sites, strict=True):
-            torch.lt(part, 1 - probability, out=mask[place])
-    return [mask.div_(1 - probability) for mask, (_, probability) in zip(masks, sites, strict=True)]
+    draws = torch.empty(models, sum(sizes), dtype=torch.float64, device=device)
+    if sites:
+        for own, generator in zip(draws.unbind(0), generators, strict=True):
+            torch.rand(own.shape, dtype=torch.float64, generator=generator, out=own)
+    masks = []
+    for part, (shape, probability) in zip(draws.split(sizes, dim=1), sites, strict=True):
+        mask = torch.empty(models, *shape, device=device)
+        torch.lt(part.unflatten(1, shape), 1 - probability, out=mask)
+        masks.append(mask.div_(1 - probability))
+    return masks

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from fusion.engines.base import Job
+from fusion.engines.batched.memory import keep_freed_memory
 from fusion.engines.batched.outcome import Outcome
 from fusion.engines.batched.worker import Epoch, Worker
 
@@ -87,6 +88,7 @@ def train_in_processes(worker: Worker, jobs: Sequence[Job], tell: Callable[[Epoc
 
 def _work(worker: Worker, jobs: Sequence[Job], places: range, told: Any) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     gc.freeze()  # what the parent had made is not this process's to search through, nor to copy by touching it
     try:
         for outcome in worker.train(jobs, places, told.put):

@@ -101,7 +101,9 @@ class BatchedEngine:
         width = -(-len(jobs) // workers)
         if builder.device.type == "cpu":
             width = max(1, min(width, self.stack_bytes // (BYTES * trial.parameters)))
-        worker = Worker(builder, width, max_epochs, recipe.get("modality_dropout", 0.0), workers)
+        worker = Worker(
+            builder, width, max_epochs, recipe.get("modality_dropout", 0.0), workers, not trial.draws_otherwise
+        )
         log = StackLog(
             fits=len(jobs),
             steps=None if max_epochs is None else steps,

@@ -102,20 +102,20 @@ class Member:
         # as EmotionClassifier.on_train_epoch_start seeds torch
         self.generator.manual_seed(1_000_003 * (self.job.seed + 1) + 1009 * self.epoch)
 
-    def goals(self, positions: Tensor) -> Tensor:
-        """What the loss is held against: (batch,) int64 classes, or (batch, classes) float where labels are divided."""
-        train = self.rows.train
-        return (train.targets if train.soft is None else train.soft).index_select(0, positions)
+    def rows_of(self, number: int) -> int:
+        """How many rows the step `number` of this epoch has; 0 where the epoch has no such step."""
+        return len(self.batches[number]) if number < len(self.batches) else 0
 
-    def step(self, gradients: list[Tensor | None]) -> None:
-        """Let the optimizer change the parameters by `gradients`, in the order of `parameters`."""
+    @property
+    def updates(self) -> Updates:
+        """The optimizer of the parameters, in their order."""
         if self._updates is None:
             # not before: the stack has moved the parameters to where they are trained
             made = self.classifier.configure_optimizers()
             if isinstance(made, dict):
                 made, self._scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
             self._updates = Updates(made, self.parameters)
-        self._updates.step(gradients)
+        return self._updates
 
     def adapt_rate(self) -> None:
         """Step the scheduler, before validation as Lightning does; a plateau scheduler waits for its result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
@@ -52,6 +53,12 @@ def usable() -> bool:
     """
     if not torch.backends.mkldnn.is_available():
         return False
+    # in a thread of its own, because who asks first may be within vmap, where no gradients are wanted
+    with ThreadPoolExecutor(max_workers=1) as clean:
+        return clean.submit(_is_right).result()
+
+
+def _is_right() -> bool:
     inputs = torch.arange(12.0).view(2, 3, 2)
     weight = torch.tensor([[[1.0, 2.0]], [[-3.0, 4.0]]], requires_grad=True)
     bias = torch.tensor([[0.5], [1.5]])
@@ -117,12 +124,15 @@ class _Stacked(torch.autograd.Function):
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
         for_inputs = for_weight = for_bias = None
-        each = above.contiguous().unbind(0)
+        above = above.contiguous()
+        each, each_turned = above.unbind(0), above.transpose(1, 2).unbind(0)
         if ctx.needs_input_grad[1]:
-            parts = [_product(own, w.t(), None) for own, w in zip(each, weight.unbind(0), strict=True)]
+            turned = weight.transpose(1, 2).unbind(0)
+            parts = [_product(own, w, None) for own, w in zip(each, turned, strict=True)]
             for_inputs = torch.stack(parts)
         if ctx.needs_input_grad[2]:
-            parts = [_product(own.t(), x.t(), None) for own, x in zip(each, inputs.unbind(0), strict=True)]
+            turned = inputs.transpose(1, 2).unbind(0)
+            parts = [_product(own, x, None) for own, x in zip(each_turned, turned, strict=True)]
             if ctx.known is None:
                 for_weight = torch.stack(parts)
             else:

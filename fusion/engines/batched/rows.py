@@ -35,19 +35,33 @@ class SideRows:
         self._ready: dict[str, Tensor] | None = None
         if len(self) * sum(values.shape[1] for values in table.features.values()) * 4 <= AHEAD:
             parts = [self._standardized(chunk) for chunk in self._rows.split(CHUNK)]
-            self._ready = {m: torch.cat([part[m] for part in parts]) for m in parts[0]}
+            # with a row of zeros at the end, for those that are not shown
+            self._ready = {
+                m: torch.cat([*(part[m] for part in parts), parts[0][m].new_zeros(1, parts[0][m].shape[1])])
+                for m in parts[0]
+            }
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def gather(self, positions: Tensor, out: Mapping[str, Tensor]) -> None:
-        """Write the standardised features of `positions` (batch,) int64 into `out`, modality -> (batch, dim) float32."""
+    @property
+    def goals(self) -> Tensor:
+        """What the loss is held against: `soft` where labels are divided, else `targets`."""
+        return self.targets if self.soft is None else self.soft
+
+    def gather(self, positions: Tensor, shown: Tensor, out: Mapping[str, Tensor]) -> None:
+        """Write standardised features into `out`, modality -> (batch, dim) float32; zeros where they are not shown.
+
+        positions : (batch,) int64
+        shown     : (batch, modalities) bool, never where a modality is absent
+        """
+        columns = dict(zip(self._table, shown.unbind(dim=1), strict=True))
         if self._ready is not None:
             for m, values in self._ready.items():
-                torch.index_select(values, 0, positions, out=out[m])
+                torch.index_select(values, 0, torch.where(columns[m], positions, len(self)), out=out[m])
         else:
             for m, values in self._standardized(self._rows[positions.cpu()]).items():
-                out[m].copy_(values)
+                out[m].copy_(torch.where(columns[m][:, None], values, 0.0))
 
     def batches(self) -> Iterator[Batch]:
         """All rows in their order, as many at a time as validation takes."""
@@ -56,7 +70,7 @@ class SideRows:
             features = (
                 self._standardized(self._rows[span])
                 if self._ready is None
-                else {m: values[span] for m, values in self._ready.items()}
+                else {m: values[: len(self)][span] for m, values in self._ready.items()}
             )
             present = dict(zip(self._table, self.present[span].unbind(dim=1), strict=True))
             yield Batch(features, present, self.targets[span], None if self.soft is None else self.soft[span])

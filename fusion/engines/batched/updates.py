@@ -1,9 +1,10 @@
-"""Steps of an optimizer, without the walk through its groups where it is torch's fused Adam."""
+"""Steps of the optimizers of a stack, all at once where they are torch's fused Adam."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,20 @@ ADAMS: dict[type[torch.optim.Optimizer], Any] = {
 }
 
 
+class Found(NamedTuple):
+    """What the kernel of a fused Adam changes beside the parameters.
+
+    moments, squares : of each parameter
+    steps            : of each parameter, the same tensor for all
+    """
+
+    moments: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
+
+
 class Updates:
-    """An optimizer of one model of a stack, given its gradients at each step.
+    """An optimizer of one model of a stack, for `step_together`.
 
     Half of the time of a step of a small model's fused Adam goes into finding its tensors and sorting them by device. They
     are the same in every step: after the first, they are handed to torch's kernel as they are. All other optimizers step as
@@ -23,8 +36,8 @@ class Updates:
 
     >>> parameter = nn.Parameter(torch.tensor([2.0]))
     >>> updates = Updates(torch.optim.AdamW([parameter], lr=0.5, weight_decay=0.0, fused=True), [parameter])
-    >>> updates.step([torch.tensor([3.0])]), updates.step([torch.tensor([3.0])])
-    (None, None)
+    >>> for _ in range(2):
+    ...     step_together([updates], [[torch.tensor([3.0])]])
     >>> round(parameter.item(), 4)
     1.0
     """
@@ -32,24 +45,25 @@ class Updates:
     def __init__(self, optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
         self.optimizer = optimizer
         self.parameters: list[Tensor] = list(parameters)
-        self._found: tuple[list[Tensor], list[Tensor], list[Tensor]] | None = None  # two moments, and numbers of steps
-        self._one = torch.ones((), device=parameters[0].device)
+        self.found: Found | None = None
 
     def step(self, gradients: Sequence[Tensor | None]) -> None:
         """Change the parameters by `gradients`, in the order of `parameters`; None leaves one as it is."""
-        whole = [gradient for gradient in gradients if gradient is not None]
-        if self._found is not None and len(whole) == len(gradients):
-            self._fused(whole, *self._found)
-            return
+        if self.found is not None:
+            self.found = None
+            for state in self.optimizer.state.values():
+                state["step"] = state["step"].clone()
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
-        if len(whole) == len(gradients) and self._known():
-            state = self.optimizer.state
-            moments, squares, steps = (
-                [state[parameter][name] for parameter in self.parameters] for name in ("exp_avg", "exp_avg_sq", "step")
-            )
-            self._found = moments, squares, steps
+        for parameter in self.parameters:
+            parameter.grad = None
+        if all(gradient is not None for gradient in gradients) and self._known():
+            states = [self.optimizer.state[parameter] for parameter in self.parameters]
+            if len({float(state["step"]) for state in states}) == 1:
+                for state in states:
+                    state["step"] = states[0]["step"]
+                self.found = Found(*([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")))
 
     def _known(self) -> bool:
         """Whether this is an Adam whose step is the kernel and nothing else."""
@@ -57,27 +71,39 @@ class Updates:
         (group, *others) = optimizer.param_groups
         hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
         same = [id(own) for own in group["params"]] == [id(own) for own in self.parameters]
-        return type(optimizer) in ADAMS and same and bool(group["fused"]) and not (group["amsgrad"] or others or hooks)
+        plain = type(optimizer) in ADAMS and same and bool(group["fused"]) and not isinstance(group["lr"], Tensor)
+        return plain and not (group["amsgrad"] or others or hooks)
 
-    def _fused(
-        self, gradients: list[Tensor], moments: list[Tensor], squares: list[Tensor], steps: list[Tensor]
-    ) -> None:
-        (group,) = self.optimizer.param_groups
-        beta1, beta2 = group["betas"]
+
+def step_together(updates: Sequence[Updates], gradients: Sequence[Sequence[Tensor | None]]) -> None:
+    """Let each of `updates` change its parameters by its `gradients`.
+
+    Adams of the same settings share a call of the kernel, which takes the tensors of all their models one after the other.
+    """
+    together: dict[Any, list[tuple[Updates, Found, Sequence[Any]]]] = defaultdict(list)
+    for one, own in zip(updates, gradients, strict=True):
+        if one.found is None or any(gradient is None for gradient in own):
+            one.step(own)
+            continue
+        group = one.optimizer.param_groups[0]
+        names = ("lr", "betas", "weight_decay", "eps", "maximize")
+        together[(type(one.optimizer), *(group[name] for name in names))].append((one, one.found, own))
+    for (kind, lr, (beta1, beta2), weight_decay, eps, maximize), models in together.items():
         with torch.no_grad():
-            torch._foreach_add_(steps, self._one, alpha=1.0)
-            ADAMS[type(self.optimizer)](
-                self.parameters,
-                gradients,
-                moments,
-                squares,
+            for _, found, _ in models:
+                found.steps[0].add_(1)
+            ADAMS[kind](
+                [parameter for one, _, _ in models for parameter in one.parameters],
+                [gradient for _, _, own in models for gradient in own],
+                [moment for _, found, _ in models for moment in found.moments],
+                [square for _, found, _ in models for square in found.squares],
                 [],
-                steps,
-                lr=group["lr"],
+                [steps for _, found, _ in models for steps in found.steps],
+                lr=lr,
                 beta1=beta1,
                 beta2=beta2,
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
+                weight_decay=weight_decay,
+                eps=eps,
                 amsgrad=False,
-                maximize=group["maximize"],
+                maximize=maximize,
             )

@@ -37,6 +37,7 @@ class Worker:
     max_epochs       : after which a fit ends; None where only its callbacks end it
     modality_dropout : see `Stack`
     workers          : that share the machine; seconds of a fit are its share of the time of all
+    recordable       : see `Stack`
     """
 
     builder: Builder
@@ -44,6 +45,7 @@ class Worker:
     max_epochs: int | None
     modality_dropout: float
     workers: int = 1
+    recordable: bool = True
 
     def train(self, jobs: Sequence[Job], places: Iterable[int], tell: Callable[[Epoch], None]) -> Iterator[Outcome]:
         """The fits of this worker as they end.
@@ -53,7 +55,10 @@ class Worker:
         tell   : is told of every epoch
         """
         waiting = deque(places)
-        stack, active = Stack(modality_dropout=self.modality_dropout), dict[int, Member]()  # place -> member
+        stack, active = (
+            Stack(modality_dropout=self.modality_dropout, recordable=self.recordable),
+            dict[int, Member](),
+        )  # place -> member
         while True:
             while waiting and len(active) < self.width:
                 place = waiting.popleft()

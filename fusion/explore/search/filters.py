@@ -1,0 +1,107 @@
+"""`where=`: a condition in SQL over the columns of the metadata, checked before anything is searched."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+import lancedb
+import pyarrow as pa
+
+from extractors.errors import InputError
+from fusion.data.columns import nearest
+from fusion.explore.search.columns import ID, KEY
+
+SHOWN_COLUMNS = 20
+UNKNOWN = re.compile(r"No field named (.+?)\. Valid fields|Column (\S+) does not exist")
+PLACE = re.compile(r", /\S+\.rs:\d+(:\d+)?")  # a line of the library's source
+WRAPPERS = re.compile(r"^(Invalid (user )?input,? ?:?|Error parsing (statement|function):? ?|Schema error: )+")
+STATEMENT = re.compile(r"SELECT 1 FROM t WHERE ")
+EXAMPLE = "A filter is SQL: speaker = 'anna' AND label IN ('angry', 'sad') AND end - start > 2."
+
+
+def checked(where: str | None, columns: pa.Schema) -> str | None:
+    """`where` as one condition in parentheses, or None where there is none.
+
+    columns : those that a filter may name, and their types
+
+    Only a condition passes: what would end it, begin a second statement or hide a part of it is refused, though LanceDB
+    reads conditions and nothing else and has nothing that such a text could reach. Raises InputError, with the nearest
+    column where one is unknown.
+
+    >>> checked("label = 'sad'", pa.schema({"label": pa.string()}))
+    "(label = 'sad')"
+    """
+    if where is None:
+        return None
+    if not isinstance(where, str) or not where.strip():
+        raise InputError(f"where: expected a condition, got {where!r}", hint=EXAMPLE)
+    if problem := _stray(where):
+        raise InputError(f"where: {problem}: {where}", hint=EXAMPLE)
+    condition = f"({where})"
+    nothing = lancedb.connect("memory://").create_table("nothing", schema=columns)
+    try:
+        nothing.search().where(condition).limit(1).to_arrow()
+    except Exception as error:  # the parser has many ways to fail, a panic among them
+        raise _explained(where, error, columns.names) from None
+    return condition
+
+
+def columns_to_filter(columns: Mapping[str, pa.Array]) -> pa.Schema:
+    """The columns that a filter may name, of a collection's metadata."""
+    return pa.schema({ID: pa.string(), KEY: pa.string()} | {name: values.type for name, values in columns.items()})
+
+
+def quoted(value: str) -> str:
+    """A text as SQL writes it.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _stray(where: str) -> str | None:
+    """What may not stand outside quotes, or a parenthesis or quote without its other half.
+
+    >>> _stray("label = 'a;b' AND (x > 1)"), _stray("x > 1; DROP TABLE t"), _stray("x) OR (y")
+    (None, 'expected one condition, got a second statement after ;', 'a ) closes nothing')
+    """
+    depth, quote = 0, ""
+    place = 0
+    while place < len(where):
+        letter, pair = where[place], where[place : place + 2]
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"`":
+            quote = letter
+        elif letter == "?":
+            return "a ? stands for nothing"
+        elif letter == ";":
+            return "expected one condition, got a second statement after ;"
+        elif pair in ("--", "/*"):
+            return "a comment has no place in a filter"
+        elif letter == "(":
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if depth < 0:
+                return "a ) closes nothing"
+        place += 1
+    if quote:
+        return f"the quote {quote} is not closed"
+    return "a ( is not closed" if depth else None
+
+
+def _explained(where: str, error: Exception, columns: Sequence[str]) -> InputError:
+    said = str(error)
+    there = ", ".join(columns[:SHOWN_COLUMNS]) + (" …" if len(columns) > SHOWN_COLUMNS else "")
+    unknown = UNKNOWN.search(said)
+    if unknown is None:
+        reason = WRAPPERS.sub("", STATEMENT.sub("", PLACE.sub("", said))).strip()
+        return InputError(f"where: {where}", [reason.splitlines()[0]], hint=f"{EXAMPLE} Columns: {there}.")
+    name = (unknown[1] or unknown[2]).strip("\"'`")
+    near = nearest(name, columns) or next(iter(difflib.get_close_matches(name, columns, n=1, cutoff=0.5)), None)
+    guess = f"; did you mean {near!r}?" if near else f"; a text is written '{name}', in single quotes"
+    return InputError(f"where: there is no column {name!r}{guess}", hint=f"There are {there}. {EXAMPLE}")

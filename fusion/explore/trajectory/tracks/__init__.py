@@ -1,0 +1,1 @@
+"""Label tracks for annotators' tools: Praat, ELAN, and what reads RTTM."""

@@ -1,0 +1,43 @@
+"""minutes.annotated.md: a copy of the minutes with what was expressed where each statement was talked about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from extractors.files import write_bytes
+from fusion.meeting.meeting import Item, Meeting
+from fusion.meeting.minutes import annotate_markdown
+from fusion.meeting.outputs.card import method_card
+from fusion.meeting.outputs.report import says
+from fusion.meeting.outputs.timeline import clock_short
+
+
+def write_annotated(meeting: Meeting, path: Path) -> Path:
+    """Markdown in, Markdown out, never in place; every character of the minutes stays, badges and a card are added.
+
+    Raises ValueError for a meeting without minutes.
+    """
+    minutes = meeting.minutes
+    if minutes is None:
+        raise ValueError("the meeting has no minutes to annotate")
+    badges = {item.aligned.item.id: badge(item) for item in meeting.items}
+    text = annotate_markdown(minutes, {id: words for id, words in badges.items() if words})
+    ends = "\r\n" if "\r\n" in minutes.source else "\n"
+    card = ends.join(["", "", "---", "", *method_card(meeting).split("\n"), ""])
+    return write_bytes(path, (text + card).encode(minutes.encoding, errors="xmlcharrefreplace"))
+
+
+def badge(item: Item) -> str:
+    """A few words: the estimate, how many utterances, where. Nothing where the item was found nowhere.
+
+    >>> from fusion.meeting.alignment.types import Aligned
+    >>> from fusion.meeting.minutes import parse_minutes
+    >>> from fusion.meeting.pooling import Pooled
+    >>> badge(Item(Aligned(parse_minutes("- so be it").items[0], (), "not said"), Pooled("item", "1")))
+    ''
+    """
+    best = item.aligned.best
+    if best is None:
+        return ""
+    when = f"{clock_short(best.start_s)}–{clock_short(best.end_s)}"
+    return f"{says(item.pooled)} · {item.pooled.counted} utterances · {when} · estimated"
