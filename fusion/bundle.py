@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from extractors.types import Modality
 from fusion.ensemble import Ensemble
 from fusion.heads.base import Head
 from fusion.model import FusionModel
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2  # of model.json; raised when an older Emofuse could not read a newer file
 
@@ -105,6 +108,23 @@ def save_bundle(folder: Path, model: FusionModel | Ensemble, info: BundleInfo, c
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return folder
+
+
+def find_bundle(path: Path) -> Path:
+    """The bundle that a path means: itself, the `bundle/` of a run, or the newest under a folder of runs (the log says which).
+
+    What is none of these is returned as it is: `read_info` says what is missing.
+    """
+    path = Path(path).expanduser()
+    for folder in (path, path / "bundle"):
+        if (folder / "model.json").is_file():
+            return folder
+    found = [model.parent for model in path.glob("**/bundle/model.json")] if path.is_dir() else []
+    if not found:
+        return path
+    newest = max(found, key=lambda folder: (folder / "model.json").stat().st_mtime)
+    log.info("the newest of %d bundles under %s: %s", len(found), path, newest)
+    return newest
 
 
 def read_info(folder: Path) -> BundleInfo:

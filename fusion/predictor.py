@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
 from extractors.types import Clip, Extractor, Modality
-from fusion.bundle import BundleInfo, load_bundle
+from fusion.bundle import BundleInfo, find_bundle, load_bundle
 from fusion.data.batches import in_order
 from fusion.data.sequences import ArraySequences
 from fusion.encoding import BundleEncoders, Features
@@ -53,8 +53,8 @@ class Predictor:
 
     @classmethod
     def from_bundle(cls, folder: str | Path, *, trusted: Sequence[str] = (), **options: Any) -> Predictor:
-        """Read a bundle folder. `trusted` names modules of your own heads that the bundle may import."""
-        return cls(*load_bundle(Path(folder), trusted=trusted), **options)
+        """Read a bundle folder, or the newest under a folder of runs. `trusted`: modules of your own heads that it may import."""
+        return cls(*load_bundle(find_bundle(Path(folder)), trusted=trusted), **options)
 
     @property
     def labels(self) -> tuple[str, ...]:

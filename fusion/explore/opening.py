@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from extractors.errors import InputError
 from extractors.store import EmbeddingStore
 from extractors.types import Embedding
+from fusion.bundle import find_bundle
 from fusion.data.sources import ManifestSource
 from fusion.explore.collection import Collection
 from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource
@@ -42,7 +43,7 @@ def open_vectors(cfg: DictConfig, run_dir: Path | None = None) -> VectorSource:
     if cfg.bundle is not None:
         if source is None:
             raise InputError("a bundle's embeddings need clips", hint="Give data.path=clips.csv.")
-        folder = Path(cfg.bundle).expanduser()
+        folder = find_bundle(Path(cfg.bundle))
         predictor = Predictor.from_bundle(folder, device=cfg.device, offline=cfg.offline)
         return BundleVectors(source, predictor=predictor, store=store, name=_bundle_name(folder))
     if cfg.modality not in ("speech", "text"):

@@ -14,6 +14,7 @@ from extractors.errors import InputError
 from extractors.pipeline import extract_to_store
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Extractor
+from fusion.bundle import find_bundle
 from fusion.meeting.estimate import Opinion
 from fusion.meeting.manners import Modality
 from fusion.predictor import Predictor
@@ -151,8 +152,8 @@ def open_estimator(
     """
     if bundle is not None:
         sources = {"speech": speech_model, "text": text_model}
-        predictor = Predictor.from_bundle(bundle, device=device, sources=sources, offline=offline)
-        folder = bundle.absolute()
+        folder = find_bundle(bundle).absolute()
+        predictor = Predictor.from_bundle(folder, device=device, sources=sources, offline=offline)
         return BundleEstimator(
             predictor, modality=modality, name=folder.parent.name if folder.name == "bundle" else folder.name
         )

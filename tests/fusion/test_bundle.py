@@ -98,3 +98,20 @@ def test_damage_is_named(model, tmp_path):
     (folder / "model.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(InputError, match="newer Emofuse"):
         load_bundle(folder)
+
+
+def test_a_folder_of_runs_means_its_newest_bundle(tmp_path):
+    import os
+
+    from fusion.bundle import find_bundle
+
+    for age, name in enumerate(("new", "old", "older")):
+        folder = tmp_path / "runs" / name / "bundle"
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text("{}")
+        os.utime(folder / "model.json", (1e9 - age, 1e9 - age))
+    newest = tmp_path / "runs" / "new" / "bundle"
+    assert find_bundle(tmp_path / "runs") == newest
+    assert find_bundle(newest.parent) == newest
+    assert find_bundle(newest) == newest
+    assert find_bundle(tmp_path / "nothing") == tmp_path / "nothing"

@@ -64,9 +64,9 @@ def hdbscan(vectors: Float32, settings: Density, *, seed: int, share: float = 1.
     """
     pca = PCA(min(settings.dims, *vectors.shape), random_state=seed).fit(vectors)
     smallest = max(2, round(share * smallest_cluster(settings, round(len(vectors) / share))))
-    fit = HDBSCAN(
-        min_cluster_size=smallest, min_samples=min(settings.min_samples, len(vectors) - 1), copy=True
-    ).fit(pca.transform(vectors))
+    fit = HDBSCAN(min_cluster_size=smallest, min_samples=min(settings.min_samples, len(vectors) - 1), copy=True).fit(
+        pca.transform(vectors)
+    )
     return fit.labels_.astype(np.int64), pca
 
 

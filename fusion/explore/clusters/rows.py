@@ -64,7 +64,9 @@ def check_vectors(vectors: Float32, least: int, why: str) -> int:
         raise InputError(f"{why} at least {least} clips; there {'is' if rows == 1 else 'are'} {rows}")
     broken = [row for row in range(rows) if not np.isfinite(vectors[row]).all()]
     if broken:
-        raise InputError(f"{len(broken)} of {rows:,} vectors hold values that are no numbers, the first in row {broken[0]}")
+        raise InputError(
+            f"{len(broken)} of {rows:,} vectors hold values that are no numbers, the first in row {broken[0]}"
+        )
     different = len({blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(vectors)})
     if different == 1:
         raise InputError(

@@ -71,7 +71,9 @@ def stability(rows: UnitRows, labels: Ints, settings: Settings) -> Stability | N
         if settings.method == "kmeans":
             again = kmeans(vectors[part], clusters, seed)
         else:
-            again = hdbscan(vectors[part], settings.hdbscan, seed=seed, share=size / len(rows.drawn(settings.hdbscan.most, 0)))[0]
+            again = hdbscan(
+                vectors[part], settings.hdbscan, seed=seed, share=size / len(rows.drawn(settings.hdbscan.most, 0))
+            )[0]
         rand.append(float(adjusted_rand_score(known[part], again)))
         overlaps.append(_overlaps(known[part], again, clusters))
     stacked = np.array(overlaps)
