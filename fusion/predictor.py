@@ -53,7 +53,7 @@ class Predictor:
 
     @classmethod
     def from_bundle(cls, folder: str | Path, *, trusted: Sequence[str] = (), **options: Any) -> Predictor:
-        """Read a bundle folder, or the newest under a folder of runs. `trusted`: modules of your own heads that it may import."""
+        """Read a bundle folder, or the newest under a folder of runs. `trusted`: modules of your own heads it may import."""
         return cls(*load_bundle(find_bundle(Path(folder)), trusted=trusted), **options)
 
     @property

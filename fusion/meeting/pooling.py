@@ -30,7 +30,8 @@ class Pooled:
     seconds       : of speech in all of them; `coverage` is the share of it in utterances that count and have a valence
     speakers      : how many different people speak
     probabilities : label -> pooled probability, weighted as `weight_of` says; empty where `withheld` says why
-    valence       : of the pooled probabilities, with `interval` = (low, high), a 95 % percentile bootstrap over utterances
+    valence       : of the pooled probabilities, with `interval` = (low, high), a 95 % percentile bootstrap over utterances;
+                    None where less than half of the probability has one, in the pool or in many of the draws
     disagreements : utterances whose tone and words disagree
     withheld      : why there are no numbers: too little speech, or too few people to hide among
     """

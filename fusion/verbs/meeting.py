@@ -26,8 +26,7 @@ from fusion.meeting.notify import check_settings, notify, secret_of
 from fusion.meeting.outputs.report import says
 from fusion.meeting.outputs.write import write_outputs
 from fusion.meeting.pooling import Pooled
-from fusion.meeting.transcript import Transcript
-from fusion.meeting.transcripts import read_transcript
+from fusion.meeting.transcripts import account, read_transcript
 from fusion.valence import ValenceMap, load_valence
 
 log = logging.getLogger(__name__)
@@ -51,7 +50,8 @@ def main(cfg: DictConfig) -> None:
         rttm=None if cfg.rttm is None else _path(cfg.rttm),
         columns=_plain(cfg.columns) or None,
     )
-    _tell(transcript)
+    for line in account(transcript):  # cues in, utterances out, and what was left out and why
+        log.info("%s", line)
     minutes = None if cfg.minutes is None else read_minutes(_path(cfg.minutes))
     audio = None if cfg.audio is None else _path(cfg.audio)
     if audio is not None and not audio.is_file():
@@ -130,22 +130,6 @@ def meeting_table(meeting: Meeting) -> Table:
         notes.insert(0, f"… and {len(rows) - SHOWN} more in the report")
     table.caption = Text("\n".join(notes))
     return table
-
-
-def _tell(transcript: Transcript) -> None:
-    """Cues in, utterances out, and what was left out and why."""
-    log.info(
-        "%s%s: %d cues, %d utterances, %d left out",
-        transcript.format,
-        f" of {transcript.tool}" if transcript.tool else "",
-        transcript.cues,
-        len(transcript.utterances),
-        len(transcript.left_out),
-    )
-    for left_out in transcript.left_out[:SHOWN]:
-        log.info("  left out: %s: %s", left_out.place, left_out.reason)
-    if len(transcript.left_out) > SHOWN:
-        log.info("  … and %d more", len(transcript.left_out) - SHOWN)
 
 
 def _rules(cfg: DictConfig, estimator: Estimator, valence: ValenceMap) -> tuple[Rule, ...]:
