@@ -10,14 +10,14 @@ size may compile anew; shapes are marked dynamic). Variants:
 - int8, parts between products compiled: quantising rows, and dequantising with residual and norm. oneDNN's 8-bit
   products stay: their weights are in a layout that the compiler cannot see into.
 
-A ratio above 1 means that compiling pays. Random weights, full-size architecture.
+Reported are seconds of processor time at one thread, which other processes disturb little. A ratio above 1 means that
+compiling pays. Random weights, full-size architecture.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import statistics
 import tempfile
 import time
@@ -30,7 +30,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from corpus import clip_lengths, voice_like
-from disturbance import Disturbance, wait_for_quiet
 from machine import RESULTS, describe_machine, write_json
 from rich.console import Console
 
@@ -41,9 +40,6 @@ from extractors.emotion2vec.network import Block
 from extractors.emotion2vec.synthetic import write_random_checkpoint
 
 log = logging.getLogger("benchmarks.encoder_compile")
-
-MOST_DISTURBANCE = 0.15  # cores
-MOST_TRIES = 40
 
 Encode = Callable[[list[np.ndarray]], torch.Tensor]
 
@@ -56,8 +52,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "encoder_compile.json")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     torch._dynamo.config.recompile_limit = 256  # one for each block and size, not the default's eight in all
     torch._dynamo.config.accumulated_recompile_limit = 1024
     waves = [voice_like(seconds, i) for i, seconds in enumerate(clip_lengths(options.clips))]
@@ -68,10 +63,10 @@ def main() -> None:
             "int8, parts between products compiled": (_eager(module, "int8"), _compiled_parts(module)),
         }
         report = {
-            "what": "speed of the packed encoder with torch.compile over the same without; above 1, compiling pays",
+            "what": "the packed encoder: processor time at one thread without torch.compile over that with it",
             "command": f"python benchmarks/encoder_compile.py --clips {options.clips} --repeats {options.repeats}",
             "machine": describe_machine(),
-            "threads": threads,
+            "threads": 1,
             "audio_seconds": round(sum(map(len, waves)) / 16_000, 1),
             "variants": {name: _compare(name, *pair, waves, options.repeats) for name, pair in pairs.items()},
         }
@@ -86,17 +81,9 @@ def _compare(name: str, eager: Encode, compiled: Encode, waves: list[np.ndarray]
     compiled(waves)  # compiled for good only now that shapes have been seen to vary
     expected = eager(waves)
     seconds: list[tuple[float, float]] = []
-    for _ in range(MOST_TRIES):
-        wait_for_quiet(MOST_DISTURBANCE)
-        disturbance = Disturbance()
-        pair = _seconds(eager, waves), _seconds(compiled, waves)
-        log.info("%s: %.2f s eager, %.2f s compiled, others %.2f", name, *pair, disturbance.share())
-        if disturbance.share() <= MOST_DISTURBANCE:
-            seconds.append(pair)
-        if len(seconds) == repeats:
-            break
-    else:
-        raise SystemExit("Other processes are at work all the time: nothing can be measured.")
+    for _ in range(repeats):
+        seconds.append((_seconds(eager, waves), _seconds(compiled, waves)))
+        log.info("%s: %.2f s without, %.2f s compiled", name, *seconds[-1])
     ratios = [before / after for before, after in seconds]
     return {
         "warm_up_seconds": round(warm_up, 1),
@@ -109,9 +96,9 @@ def _compare(name: str, eager: Encode, compiled: Encode, waves: list[np.ndarray]
 
 
 def _seconds(encode: Encode, waves: list[np.ndarray]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     encode(waves)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _eager(module: Any, precision: Any) -> Encode:

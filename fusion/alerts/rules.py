@@ -64,6 +64,9 @@ def read_rules(
 ) -> tuple[Rule, ...]:
     """Rules from a mapping of names to settings; `shared` are settings of all that do not say otherwise.
 
+    A rule in a line that says how long (`when: angry > 0.7 for 5 s of speech`) has a `tau_s` of half of that and needs one
+    utterance, unless it, or `shared`, says otherwise.
+
     >>> anger, = read_rules({"anger": {"when": "angry + fearful > 0.7 for 5 s of speech", "scope": "meeting"}})
     >>> anger.on, round(anger.off, 2), anger.min_speech_s, anger.scope
     (0.7, 0.49, 5.0, 'meeting')
@@ -181,7 +184,9 @@ def _signal(known: dict[str, Any], wrong: list[str]) -> tuple[Signal | None, dic
     given = {"direction": direction, "on": on} | ({} if seconds is None else {"min_speech_s": seconds})
     if twice := [key for key in ("direction", "on") if key in known and known[key] != given[key]]:
         wrong.append(f"when: says {twice[0]} {given[twice[0]]}, and {twice[0]} is {known[twice[0]]}")
-    return signal, known | given
+    # "for 5 s of speech" is to mean that: a memory of 20 s would ask for far more, and two utterances for other than it says
+    meant = {} if seconds is None else {"tau_s": min(Rule.tau_s, seconds / 2), "min_utterances": 1}
+    return signal, meant | known | given
 
 
 def _thresholds(known: dict[str, Any], signal: Signal | None, wrong: list[str]) -> None:

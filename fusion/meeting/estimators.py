@@ -138,7 +138,7 @@ class ClassEstimator:
 
 def open_estimator(
     *,
-    bundle: Path | None,
+    bundle: str | Path | None,
     modality: Modality,
     build_speech: Callable[[], Extractor] | None = None,
     device: str = "auto",
@@ -152,7 +152,7 @@ def open_estimator(
     """
     if bundle is not None:
         sources = {"speech": speech_model, "text": text_model}
-        folder = find_bundle(bundle).absolute()
+        folder = find_bundle(Path(bundle)).absolute()
         predictor = Predictor.from_bundle(folder, device=device, sources=sources, offline=offline)
         return BundleEstimator(
             predictor, modality=modality, name=folder.parent.name if folder.name == "bundle" else folder.name

@@ -14,8 +14,9 @@ from extractors.types import Float32
 from fusion.explore.clusters.rows import Ints, UnitRows
 from fusion.explore.clusters.settings import Density
 
-STARTS = 4  # of k-means; the best is kept
-SEEDING = 10_000  # clips that the centres of mini-batches start from
+STARTS = 10  # of k-means; the best is kept
+START_DIMS = 64
+SEEDING = 10_000  # clips that the centres of larger collections start from
 BATCH = 4_096  # clips
 PASSES = 5  # over all clips, in batches
 NOISE = -1
@@ -35,20 +36,51 @@ class Partition:
 
 
 def kmeans(vectors: Float32, k: int, seed: int) -> Ints:
-    """(rows, dim) -> (rows,) numbers of clusters. Lloyd, "Least squares quantization in PCM", 1982, from k-means++."""
-    return KMeans(k, n_init=STARTS, random_state=seed).fit_predict(vectors).astype(np.int64)
+    """(rows, dim) -> (rows,) numbers of clusters. Lloyd, "Least squares quantization in PCM", 1982.
+
+    It begins at the best of `STARTS` starts from k-means++ in `START_DIMS` principal components, where they cost little and
+    where groups that differ at all differ (Ding & He, "K-means clustering via principal component analysis", ICML 2004).
+    """
+    return _fitted(vectors, k, seed).labels_.astype(np.int64)
+
+
+def _fitted(vectors: Float32, k: int, seed: int) -> KMeans:
+    many = KMeans(k, n_init=STARTS, random_state=seed)
+    if min(vectors.shape) <= START_DIMS:
+        return many.fit(vectors)
+    low = PCA(START_DIMS, svd_solver="randomized", random_state=seed).fit_transform(vectors)
+    start = many.fit_predict(low)
+    if len(np.unique(start)) < k:
+        return many.fit(vectors)
+    centres = np.stack([vectors[start == cluster].mean(axis=0) for cluster in range(k)])
+    return KMeans(k, init=centres, n_init=1).fit(vectors)
 
 
 def by_kmeans(rows: UnitRows, k: int, *, mini_batch: bool, seed: int) -> Partition:
-    """k clusters of all rows; in batches, memory above the vectors' own is that of a batch."""
-    labels = _in_batches(rows, k, seed) if mini_batch else kmeans(rows.whole(), k, seed)
+    """k clusters of all rows; in batches, memory above the vectors' own is that of a batch.
+
+    Raises InputError where the rows differ in fewer than k ways in the space, as vectors that only differ in length do.
+    """
+    start = _fitted(rows.take(rows.drawn(SEEDING, seed)), k, seed)
+    if mini_batch:
+        labels = _in_batches(rows, start.cluster_centers_, seed)
+    elif len(rows) <= SEEDING:
+        labels = start.labels_.astype(np.int64)
+    else:
+        labels = (
+            KMeans(k, init=start.cluster_centers_, n_init=1, copy_x=False).fit_predict(rows.whole()).astype(np.int64)
+        )
+    if (there := len(np.unique(labels))) < k:
+        raise InputError(
+            f"only {there} of {k} clusters have clips: in the space {rows.space.name} too few vectors differ",
+            hint="Ask for fewer clusters (k=), or look whether the clips are copies of each other.",
+        )
     return _ordered(rows, labels, len(rows))
 
 
-def _in_batches(rows: UnitRows, k: int, seed: int) -> Ints:
+def _in_batches(rows: UnitRows, start: Float32, seed: int) -> Ints:
     random = np.random.default_rng(seed)
-    start = KMeans(k, n_init=STARTS, random_state=seed).fit(rows.take(rows.drawn(SEEDING, seed)))
-    model = MiniBatchKMeans(k, init=start.cluster_centers_, n_init=1, random_state=seed, reassignment_ratio=0)
+    model = MiniBatchKMeans(len(start), init=start, n_init=1, random_state=seed, reassignment_ratio=0)
     for _ in range(PASSES):
         order = random.permutation(len(rows))
         for first in range(0, len(order), BATCH):

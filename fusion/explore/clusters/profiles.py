@@ -35,7 +35,8 @@ def speaker_profiles(speakers: Sequence[str | None], labels: Ints) -> pd.DataFra
     names = [str(speaker) for speaker in speakers if speaker is not None]
     numbers = np.where(labels[known] < 0, -1, labels[known] + 1)
     counts = pd.crosstab(pd.Series(names, name="speaker"), pd.Series(numbers, name="cluster"))
-    counts = counts[[number for number in counts.columns if number > 0] + [-1] * (-1 in counts.columns)]
+    present = {int(number) for number in numbers}
+    counts = counts[sorted(present - {-1}) + [-1] * (-1 in present)]
     clips = counts.to_numpy()
     of, inside, total = clips.sum(axis=1), clips.sum(axis=0), int(clips.sum())
     chance = hypergeom.sf(clips - 1, total, inside[None, :], of[:, None])
@@ -60,3 +61,17 @@ def speaker_profiles(speakers: Sequence[str | None], labels: Ints) -> pd.DataFra
         },
         columns=list(COLUMNS),
     )
+
+
+def columns_shown(frame: pd.DataFrame, most: int) -> list[int]:
+    """The `most` largest clusters, then noise where there is any: rows of all columns add up to 1."""
+    numbers = [int(number) for number in frame["cluster"].unique()]
+    return [number for number in numbers if number > 0][:most] + [-1] * (-1 in numbers)
+
+
+def named(number: int) -> str:
+    """
+    >>> named(3), named(-1)
+    ('3', 'noise')
+    """
+    return str(number) if number > 0 else "noise"

@@ -32,8 +32,9 @@ from fusion.explore.space import KINDS, Space
 log = logging.getLogger(__name__)
 
 PROBES = 50  # partitions that a search looks into
-REFINE = 10  # times k: the candidates that are compared by their own vectors
-EXACT_UNDER = 20_000  # rows that a filter leaves, up to which all are compared: an index would miss some of few
+REFINE = 5  # times k: the candidates that are compared by their own vectors
+FILTERED = 4  # times `PROBES`, under a filter: what it leaves lies further apart
+EXACT_UNDER = 1_000  # rows that a filter leaves, up to which all are compared: an index would miss some of few
 
 
 class VectorIndex:
@@ -117,13 +118,9 @@ class VectorIndex:
             if (rows <= EXACT_UNDER and condition is not None) or not self.record.trained or self.refine * k >= rows:
                 return self._exactly(table, wide, k, condition)
             query: Any = table.search(wide, vector_column_name=VECTOR)
-            query = (
-                query.distance_type("dot")
-                .select([*shown(table), DISTANCE])
-                .limit(k)
-                .nprobes(self.probes)
-                .refine_factor(self.refine)
-            )
+            query = query.distance_type("dot").select([*shown(table), DISTANCE]).limit(k)
+            query = query.nprobes(self.probes if condition is None else FILTERED * self.probes)
+            query = query.refine_factor(self.refine)
             found = (query if condition is None else query.where(condition, prefilter=True)).to_arrow().to_pylist()
             if len(found) < min(k, rows):  # what the filter leaves lies in other partitions
                 return self._exactly(table, wide, k, condition)

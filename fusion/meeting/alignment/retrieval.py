@@ -18,12 +18,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from extractors.types import Extractor, Float32
 from fusion.meeting.alignment.windows import Piece, Window, make_pieces, make_windows
-from fusion.meeting.minutes.tokens import tokens
+from fusion.meeting.minutes.tokens import count_words, tokens
 from fusion.meeting.transcript import Transcript
 
 Float64 = NDArray[np.float64]
 STRETCH = 60  # words; the stretches that are found, and what the sentence vectors are of
 LENGTHS = (60, 90, 120)  # words; windows of the TF-IDF
+WHOLE = 360  # words of a transcript from which on windows have these lengths
+SHORTEST = 12  # words of a window
 TINY = 1e-9
 
 
@@ -57,10 +59,12 @@ class Retrieval:
         transcript: Transcript,
         *,
         encoder: Extractor | None = None,
-        stretch: int = STRETCH,
-        lengths: Sequence[int] = LENGTHS,
+        stretch: int | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> None:
         self.encoder = encoder
+        words = sum(count_words(said.text) for said in transcript.utterances)
+        stretch, lengths = stretch or scaled(STRETCH, words), lengths or [scaled(length, words) for length in LENGTHS]
         self.pieces: list[Piece] = make_pieces(transcript, most=stretch)
         self.windows = make_windows(self.pieces, words=stretch)
         self._cover = _cover(self.windows, len(self.pieces))  # (windows, pieces)
@@ -108,6 +112,15 @@ class Retrieval:
         """Of the vectors of queries and stretches, (queries, windows); None without an encoder."""
         vectors = _encode(self.encoder, queries)
         return None if vectors is None or self._vectors is None else vectors @ self._vectors.T
+
+
+def scaled(length: int, words: int) -> int:
+    """A window's length in a transcript of so many words: in a short one shorter, so that there is something to choose.
+
+    >>> scaled(60, 3000), scaled(60, 150), scaled(60, 20)
+    (60, 25, 12)
+    """
+    return max(round(length * min(1.0, words / WHOLE)), min(length, SHORTEST))
 
 
 class _Lexical:

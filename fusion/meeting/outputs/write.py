@@ -20,7 +20,7 @@ from fusion.meeting.outputs.timeline import draw_timeline
 Writer = Callable[[Meeting, Path], Path]
 
 
-def write_outputs(meeting: Meeting, folder: Path) -> dict[str, Path]:
+def write_outputs(meeting: Meeting, folder: str | Path) -> dict[str, Path]:
     """Write what `publish` left of a meeting. Returns name -> path, the report first; each file is whole or not there."""
     writers: dict[str, Writer] = {
         "report.html": write_report,
@@ -34,7 +34,7 @@ def write_outputs(meeting: Meeting, folder: Path) -> dict[str, Path]:
     }
     if meeting.minutes is not None:
         writers["minutes.annotated.md"] = write_annotated
-    return {name: write(meeting, folder / name) for name, write in writers.items()}
+    return {name: write(meeting, Path(folder) / name) for name, write in writers.items()}
 
 
 def _json(meeting: Meeting, path: Path) -> Path:

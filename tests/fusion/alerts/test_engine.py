@@ -51,6 +51,25 @@ def test_the_states_in_their_order(rule, say) -> None:
     assert engine.finish() == []
 
 
+def test_hysteresis(rule, say) -> None:
+    """Between on and off an alert goes on, and none begins."""
+    middling = [(start, start + 4.0, 0.42) for start in range(120, 220, 5)]
+    (alert,) = watch(say(ANGRY + middling), [rule(tau_s=5, max_silence_s=1000, merge_s=0)])
+    assert (alert.end_s, alert.episodes) == (219.0, 1)
+    assert not list(watch(say(middling), [rule(tau_s=5)]))
+
+
+def test_a_turn_that_spans_two_alerts_makes_them_one(rule, say) -> None:
+    """Somebody talks on under an alert, a calm stretch and the next alert: known only when it ends."""
+    bursts = [(b + s, b + s + 4.0, 0.95) for b in (0.0, 60.0) for s in (0.0, 5.0, 10.0, 15.0)]
+    calm = [(s, s + 4.0, 0.0) for s in (20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0)]
+    settings = {"tau_s": 5, "merge_s": 5}
+    assert len(list(watch(say(sorted(bursts + calm)), [rule(**settings)]))) == 2
+    long = [(18.0, 79.5, 0.95)]
+    (alert,) = watch(say(sorted(bursts + calm + long)), [rule(**settings)])
+    assert (alert.start_s, alert.end_s, alert.episodes) == (0.0, 79.5, 2)
+
+
 def test_minimum_of_speech_and_of_utterances(rule, say) -> None:
     one_long = [*CALM, (100.0, 110.0, 0.95), *AFTER]
     assert not list(watch(say(one_long), [rule(tau_s=5)]))  # one utterance is no alert

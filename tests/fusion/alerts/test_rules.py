@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.errors import InputError
-from fusion.alerts import check_rules, load_rules, read_rules
+from fusion.alerts import Observation, check_rules, load_rules, read_rules, watch
 from fusion.alerts.signals import read_signal, read_when
 from fusion.cli import conf_folder
 from fusion.valence import load_valence
@@ -172,3 +172,21 @@ def test_no_text_breaks_the_grammar(text) -> None:
 )
 def test_rules_of_one_line(text, expected) -> None:
     assert read_when(text)[1:] == expected
+
+
+def test_for_five_seconds_of_speech_means_that() -> None:
+    (rule,) = read_rules({"a": {"when": "angry + fearful > 0.7 for 5 s of speech", "scope": "meeting"}})
+    assert (rule.tau_s, rule.min_utterances, rule.min_speech_s) == (2.5, 1, 5.0)
+    calm, hot = {"angry": 0.1, "fearful": 0.1}, {"angry": 0.6, "fearful": 0.3}
+    for seconds, alerts in ((4.0, 0), (6.5, 1)):  # a moment longer than 5 s: the smoothing must get there
+        frames = [
+            Observation(
+                n * 0.02, (n + 1) * 0.02, hot if 30 <= n * 0.02 < 30 + seconds else calm, id="1", utterance_s=60
+            )
+            for n in range(3000)
+        ]
+        assert len(list(watch(frames, [rule]))) == alerts
+    (other,) = read_rules({"a": {"when": "angry > 0.7 for 5 s", "tau_s": 8}}, shared={"min_utterances": 3})
+    assert (other.tau_s, other.min_utterances) == (8, 3)
+    (longer,) = read_rules({"a": {"when": "angry > 0.7 for 2 min"}})
+    assert longer.tau_s == 20

@@ -171,6 +171,7 @@ def test_a_manifest_is_a_timeline_a_file(run, recording, checkpoint, tmp_path) -
         assert [one["seconds"] for one in content["recordings"]] == [4.0, 13.0]
 
 
+@pytest.mark.slow
 def test_a_bundle_that_reads_and_hears(run, recording, tmp_path) -> None:
     """A tiny model of the acoustic features, trained here; a manifest and a bare recording through it."""
     import train
