@@ -132,7 +132,7 @@ class AlertEngine:
         told: list[Alert] = []
         if self._busy:
             told += self._advance(min(self._latest_start, *(one.start_s for one in batch), self._first_waiting()))
-        known = [(one, one.rate, self._valence(one)) for one in batch]
+        known = [(one, one.certainty, self._valence(one)) for one in batch]
         for rule in self._followed:
             by_scope: dict[str | None, list[Heard]] = {}
             for observation, rate, valence in known:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LONGEST_WEIGHT = 10.0  # s; a longer utterance weighs no more than this
+LONGEST_WEIGHT = 10.0  # s; where utterances are pooled, a longer one weighs no more than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,24 @@ class Observation:
         return self.seconds if self.utterance_s is None else self.utterance_s
 
     @property
+    def certainty(self) -> float:
+        """Weight of each second in the smoothing: confidence × (1 - 0.5 × overlap). No cap for long utterances, as pooling
+        has it: the memory, which fades while somebody talks, sees to that.
+
+        >>> Observation(0.0, 20.0, {}, confidence=0.8, overlap=0.5).certainty
+        0.6000000000000001
+        """
+        return (1.0 if self.confidence is None else self.confidence) * (1.0 - 0.5 * self.overlap)
+
+    @property
     def rate(self) -> float:
-        """Weight of each second: min(utterance, 10 s) / utterance × confidence × (1 - 0.5 × overlap). The parts of an
-        utterance weigh together what the utterance would.
+        """Weight of each second where utterances are pooled: certainty, times min(utterance, 10 s) / utterance.
 
         >>> Observation(0.0, 20.0, {}, confidence=0.8, overlap=0.5).rate
         0.30000000000000004
         """
         whole = self.whole_s
-        longest = 1.0 if whole <= LONGEST_WEIGHT else LONGEST_WEIGHT / whole
-        return longest * (1.0 if self.confidence is None else self.confidence) * (1.0 - 0.5 * self.overlap)
+        return self.certainty * (1.0 if whole <= LONGEST_WEIGHT else LONGEST_WEIGHT / whole)
 
     def problem(self) -> str | None:
         """Why no rule could be asked about this; None where nothing is wrong."""

@@ -143,7 +143,8 @@ def _overlap(utterances: Sequence[Utterance]) -> float:
 
 def _silence(utterances: Sequence[Utterance], duration: float) -> float:
     total, until = 0.0, 0.0
-    for start, end in [*sorted((u.start_s, u.end_s) for u in utterances), (duration, duration)]:
+    heard = sorted((u.start_s, u.end_s) for u in utterances if u.end_s > u.start_s)
+    for start, end in [*heard, (duration, duration)]:
         gap = min(start, duration) - until
         total += gap if gap >= SILENCE else 0.0
         until = max(until, end)

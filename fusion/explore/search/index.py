@@ -12,7 +12,8 @@ from typing import Any
 import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.table import Table
+from lancedb.background_loop import LOOP
+from lancedb.table import AsyncTable, Table
 
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
@@ -107,7 +108,7 @@ class VectorIndex:
 
     def match(self, id: str) -> Match | None:
         with self._table() as table:
-            found = table.search().where(f"{ID} = {quoted(id)}").select(shown(table)).limit(1).to_arrow()
+            found = table.search().where(f"{ID} = {quoted(id)}").select(self._shown).limit(1).to_arrow()
             return match_of(found.to_pylist()[0], 1.0) if len(found) else None
 
     def nearest(self, unit: Float32, k: int, *, where: str | None = None) -> list[Match]:
@@ -117,11 +118,7 @@ class VectorIndex:
             rows = self.record.rows if condition is None else table.count_rows(condition)
             if (rows <= EXACT_UNDER and condition is not None) or not self.record.trained or self.refine * k >= rows:
                 return self._exactly(table, wide, k, condition)
-            query: Any = table.search(wide, vector_column_name=VECTOR)
-            query = query.distance_type("dot").select([*shown(table), DISTANCE]).limit(k)
-            query = query.nprobes(self.probes if condition is None else FILTERED * self.probes)
-            query = query.refine_factor(self.refine)
-            found = (query if condition is None else query.where(condition, prefilter=True)).to_arrow().to_pylist()
+            found = LOOP.run(self._approximately(wide, k, condition))
             if len(found) < min(k, rows):  # what the filter leaves lies in other partitions
                 return self._exactly(table, wide, k, condition)
             return [match_of(row, 1.0 - row[DISTANCE]) for row in found]
@@ -143,12 +140,20 @@ class VectorIndex:
 
     # -- the table -------------------------------------------------------------------------------------------------
 
+    async def _approximately(self, wide: Float32, k: int, condition: str | None) -> list[dict[str, Any]]:
+        """Straight to LanceDB's own loop: each of the many calls behind `Table.search` would wait for it by itself, which
+        takes two of a query's eight milliseconds."""
+        query = self._unwaited.query().nearest_to(wide).column(VECTOR).distance_type("dot")
+        query = query.select([*self._shown, DISTANCE]).limit(k).refine_factor(self.refine)
+        query = query.nprobes(self.probes if condition is None else FILTERED * self.probes)
+        return (await (query if condition is None else query.where(condition)).to_arrow()).to_pylist()
+
     def _exactly(self, table: Table, wide: Float32, k: int, condition: str | None) -> list[Match]:
         found = exactly_nearest(table, wide, k, condition)
         if not found:
             return []
         names = ", ".join(quoted(id) for id, _ in found)
-        rows = table.search().where(f"{ID} IN ({names})").select(shown(table)).to_arrow().to_pylist()
+        rows = table.search().where(f"{ID} IN ({names})").select(self._shown).to_arrow().to_pylist()
         known = {row[ID]: row for row in rows}
         return [match_of(known[id], value) for id, value in found]
 
@@ -156,7 +161,7 @@ class VectorIndex:
         if where is None:
             return None
         if where not in self._conditions:
-            columns = pa.schema([table.schema.field(name) for name in shown(table)])
+            columns = pa.schema([table.schema.field(name) for name in self._shown])
             self._conditions[where] = checked(where, columns) or ""
         return self._conditions[where]
 
@@ -199,11 +204,17 @@ class VectorIndex:
         self._conditions.clear()
         try:
             self._opened: Table = lancedb.connect(self.folder).open_table(record.table)
+            self._unwaited: AsyncTable = LOOP.run(_opened(self.folder, record.table))
         except (ValueError, RuntimeError, OSError) as error:
             raise InputError(
                 f"index: the table of {self.folder} cannot be opened: {error}",
                 hint="Build it anew: index.rebuild=true.",
             ) from error
+        self._shown = shown(self._opened)
+
+
+async def _opened(folder: Path, name: str) -> AsyncTable:
+    return await (await lancedb.connect_async(folder)).open_table(name)
 
 
 def index_folder(store: Path, stream: Stream, space: str) -> Path:

@@ -76,7 +76,7 @@ def heard(rule: Rule, observations: Sequence[Observation], scope: str | None) ->
             for one in observations
             if one.seconds > 0
             and one.whole_s >= rule.min_utterance_s - 1e-6
-            and one.rate > 0
+            and one.certainty > 0
             and (one.confidence is None or one.confidence >= rule.min_confidence)
             and (rule.scope == "meeting" or one.speaker == scope)
         ),
@@ -93,7 +93,7 @@ def level(rule: Rule, observations: Sequence[Observation], scope: str | None, ti
         steps = 400
         for step in range(steps):
             at = one.start_s + (step + 0.5) / steps * one.seconds
-            part = one.rate * math.exp(-(time - at) / rule.tau_s) * one.seconds / steps
+            part = one.certainty * math.exp(-(time - at) / rule.tau_s) * one.seconds / steps
             weight += part
             weighted += part * sum(w * one.scores[label] for label, w in rule.signal.weights.items())
     return (weighted / weight if weight else math.nan), weight

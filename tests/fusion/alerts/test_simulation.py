@@ -2,7 +2,7 @@
 
 First noted, with scores drawn in a way that is not: naive 21.6 false alerts in an 18-minute meeting; on 0.50 / off 0.35 0.42,
 and 81 % of 60 s episodes found; 0.40 / 0.30 1.39 and 96 %. With the draws of `fusion.alerts.simulation`, 1,000 meetings give
-22.2; 0.42 and 79 %; 1.18 and 87 % (benchmarks/results/alerts.json). Here fewer meetings, in wider ranges.
+22.2; 0.42 and 79 %; 1.19 and 87 % (benchmarks/results/alerts.json). Here fewer meetings, in wider ranges.
 """
 
 from __future__ import annotations

@@ -44,6 +44,10 @@ def test_to_interrupt_is_to_start_early_and_outlast():
     assert [part.interruptions for part in outlasts.speakers] == [0, 1]
 
 
+def test_a_cue_without_length_breaks_no_silence():
+    assert converse(said([(1, 0, "a")]), 90.0).silence_s == 90.0
+
+
 def test_nobody_speaks():
     found = converse([], 30.0)
     assert (found.speech_s, found.silence_s, found.turns, found.speakers) == (0.0, 30.0, 0, ())
