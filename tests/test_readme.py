@@ -90,6 +90,10 @@ def workplace(tmp_path_factory) -> Path:
         label=np.array(["a", "b", "c"])[label],
         speaker=np.arange(120) // 3 % 10,
     )
+    hot = [0.8 if 100 <= start < 125 else 0.06 for start in range(0, 240, 5)]
+    lines = [f"{5 * n},{5 * n + 4},{'ab'[n % 2]},{p},0.05,{0.95 - p:.2f}" for n, p in enumerate(hot)]
+    (folder / "scores.csv").write_text("start,end,speaker,angry,fearful,neutral\n" + "\n".join(lines) + "\n")
+    (folder / "episodes.csv").write_text("start,end,label\n98,126,angry\n")
     write_iemocap(folder / "corpora" / "IEMOCAP", partial(write_tones, folder / "corpora" / "IEMOCAP"), TURNS)
     for name in ("quickstart", "my-run"):
         run(f"python train.py experiment=quickstart hydra.run.dir=runs/{name}", folder)
