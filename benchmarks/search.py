@@ -336,7 +336,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for vectors and indexes: about 15 GB for a million")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--isotropic", type=int, nargs="*", default=[100_000], help="rows of the hard case")
-    parser.add_argument("--steps", nargs="+", default=list(STEPS), choices=STEPS)
+    parser.add_argument("--steps", nargs="*", default=list(STEPS), choices=STEPS, help="none: gather")
     parser.add_argument("--out", type=Path, default=RESULTS / "search.json")
     parser.add_argument("--one", nargs=4, metavar=("STEP", "KIND", "ROWS", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args(sys.argv[1:] if "--one" not in sys.argv else ["--folder", ".", *sys.argv[1:]])

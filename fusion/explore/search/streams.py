@@ -6,14 +6,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from extractors.errors import InputError
@@ -23,6 +19,7 @@ from extractors.types import Float32
 from fusion.data.manifest import clips_of
 from fusion.data.sources import ManifestSource
 from fusion.explore.collection import Collection, Maker, check_unique
+from fusion.explore.search.states import file_state, manifest_state, rows_about
 from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource, metadata_of
 
 ROWS_AT_ONCE = 8192
@@ -195,7 +192,7 @@ class BundleStream:
     def listing(self) -> Listing:
         frame = self.bundle.source.read(check_audio=False)
         check_unique(frame["id"].tolist())
-        contents = [f"{_stat(clip.audio)}\0{clip.text}\0{clip.start}\0{clip.end}" for clip in clips_of(frame)]
+        contents = [f"{file_state(clip.audio)}\0{clip.text}\0{clip.start}\0{clip.end}" for clip in clips_of(frame)]
         return Listing(frame["id"].tolist(), contents, metadata_of(frame))
 
     def vectors(self, listing: Listing, rows: Places) -> Parts:
@@ -227,7 +224,7 @@ class FileStream:
     def state(self) -> str:
         metadata = self.files.metadata
         said = "" if metadata is None else hashlib.blake2b(metadata.to_json().encode(), digest_size=16).hexdigest()
-        return fingerprint({"files": [_stat(found.path) for found in self.files.found], "metadata": said})
+        return fingerprint({"files": [file_state(found.path) for found in self.files.found], "metadata": said})
 
     def metadata(self) -> pd.DataFrame:
         return self.files._metadata([found.names[0] for found in self.files.found])
@@ -235,7 +232,7 @@ class FileStream:
     def listing(self) -> Listing:
         ids = [found.names[0] for found in self.files.found]
         check_unique(ids)
-        contents = [_stat(found.path) for found in self.files.found]
+        contents = [file_state(found.path) for found in self.files.found]
         return Listing(ids, contents, self.files._metadata(ids))
 
     def vectors(self, listing: Listing, rows: Places) -> Parts:
@@ -278,40 +275,3 @@ def sampled(stream: Stream, listing: Listing, rows: int, *, seed: int = 0) -> Co
     ids = tuple(listing.ids[row] for row in places[order])
     metadata = listing.metadata.iloc[places[order]].reset_index(drop=True)
     return Collection(ids, vectors[order], metadata, stream.maker)
-
-
-def manifest_state(manifest: ManifestSource) -> str:
-    """Of the file and of how its columns are read."""
-    try:
-        content = hashlib.blake2b(manifest.path.read_bytes(), digest_size=16).hexdigest()
-    except OSError as error:
-        raise InputError(f"{manifest.path}: {error.strerror or error}") from error
-    return fingerprint(
-        {
-            "file": content,
-            "columns": manifest.columns,
-            "extra": list(manifest.extra_columns),
-            "delimiter": manifest.delimiter,
-        }
-    )
-
-
-def rows_about(path: Path) -> int:
-    """How many rows a manifest has, by its lines: enough to choose how to search it."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            return int(pq.read_metadata(path).num_rows)
-        with path.open("rb") as file:
-            return sum(block.count(b"\n") for block in iter(partial(file.read, 2**20), b""))
-    except (OSError, pa.ArrowInvalid):
-        return 0  # whoever reads it says what is wrong
-
-
-def _stat(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        said = path.stat()
-    except OSError:
-        return f"{path} is missing"
-    return f"{path} {said.st_size} {said.st_mtime_ns}"
