@@ -299,7 +299,7 @@ def test_settings_that_there_are_not(large, setting) -> None:
 
 @pytest.mark.slow
 def test_building_holds_little_however_many_rows_there_are(tmp_path: Path) -> None:
-    """A quarter of a million vectors of 256 values, made as they are read, are 256 MB; the process may not hold them."""
+    """340,000 more vectors of 512 values, made as they are read, are 664 MiB; the process may hold their names and marks."""
     import subprocess
     import sys
 
@@ -312,7 +312,7 @@ from fusion.explore.search.index import VectorIndex
 from fusion.explore.search.streams import Listing
 
 class Made:
-    name, source, maker = "made", None, Maker("made", "speech", 256, "made")
+    name, source, maker = "made", None, Maker("made", "speech", 512, "made")
     def __init__(self, rows): self.rows = rows
     def count(self): return self.rows
     def state(self): return str(self.rows)
@@ -322,14 +322,14 @@ class Made:
     def vectors(self, listing, rows):
         for first in range(0, len(rows), 4096):
             part = rows[first : first + 4096]
-            yield part, np.random.default_rng(first).standard_normal((len(part), 256), dtype=np.float32)
+            yield part, np.random.default_rng(first).standard_normal((len(part), 512), dtype=np.float32)
 
 VectorIndex.build(Path(sys.argv[1]) / "indexes" / "x", Made(int(sys.argv[2])), space="centred", store=Path(sys.argv[1]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
     peaks = []
-    for rows in (60_000, 250_000):
+    for rows in (60_000, 400_000):
         command = [sys.executable, "-c", script, str(tmp_path / str(rows)), str(rows)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         peaks.append(int(done.stdout.split()[-1]) / 1024)  # MiB
-    assert peaks[1] - peaks[0] < 100  # of 185 MiB more vectors, ids and marks included
+    assert peaks[1] - peaks[0] < 332, peaks
