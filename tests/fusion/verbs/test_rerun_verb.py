@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
@@ -50,7 +51,8 @@ def emofuse(workplace) -> Emofuse:
     def run(*arguments: str, cwd: Path = workplace) -> int:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(cwd)
-            patch.setenv("OMP_NUM_THREADS", "1")
+            # `rerun` trains in another process: with the threads of this one, which trained what it repeats
+            patch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
             patch.setenv("COLUMNS", "120")
             paths = [str(Path(fusion.cli.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
             patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
