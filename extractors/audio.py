@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, gcd, inf
 
@@ -66,18 +67,40 @@ def load_audio(path: str | os.PathLike[str], start: float | None = None, end: fl
     >>> clip.shape, clip.dtype, round(float(clip[4_000]), 3)
     ((8000,), dtype('float32'), 0.5)
     """
+    return decode(path, start, end).samples
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedAudio:
+    """What `load_audio` gives, and what it does not say.
+
+    samples  : (samples,) float32 in [-1, 1], mono, 16 kHz
+    duration : seconds of the file, up to the span's end where its header does not tell
+    rescaled : the span of a float file went beyond ±1 and was divided by its peak
+    """
+
+    samples: Float32
+    duration: float
+    rescaled: bool
+
+
+def decode(path: str | os.PathLike[str], start: float | None = None, end: float | None = None) -> DecodedAudio:
+    """As `load_audio`, with the file's length and whether the level was changed."""
     with open_audio(path) as file:
         check_span(path, inf if file.length is None else file.length / file.samplerate, start, end)
         first = round((start or 0.0) * SAMPLE_RATE)
         last = None if end is None else round(end * SAMPLE_RATE)
         if last is not None and last - first < MIN_SAMPLES:
-            raise AudioError(path, _too_short(last - first))
-        samples = _read(path, file, first, last)
+            raise AudioError(path, too_short(last - first))
+        samples, peak = _read(path, file, first, last)
+        rescaled = file.subtype in ("FLOAT", "DOUBLE") and peak > 1.0
+        samples = _within_one(path, samples, peak, rescaled=rescaled)
+    duration = (file.position if file.length is None else file.length) / file.samplerate
     if file.length is None:
-        check_span(path, file.position / file.samplerate, start, end)
+        check_span(path, duration, start, end)
     if len(samples) < MIN_SAMPLES:
-        raise AudioError(path, _too_short(len(samples)))
-    return samples
+        raise AudioError(path, too_short(len(samples)))
+    return DecodedAudio(samples, duration, rescaled)
 
 
 def windows(num_samples: int, limit: int) -> list[tuple[int, int]]:
@@ -103,8 +126,8 @@ def windows(num_samples: int, limit: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _read(path: str | os.PathLike[str], file: Decoder, first: int, last: int | None) -> Float32:
-    """Samples `first` to `last` at 16 kHz of an open file."""
+def _read(path: str | os.PathLike[str], file: Decoder, first: int, last: int | None) -> tuple[Float32, float]:
+    """Samples `first` to `last` at 16 kHz of an open file, and their peak before they were resampled."""
     rate = file.samplerate
     # The resampler's output grid meets the file's every `step` samples: from there, a span and the whole file agree.
     step = rate // gcd(rate, SAMPLE_RATE)
@@ -141,11 +164,11 @@ def _read(path: str | os.PathLike[str], file: Decoder, first: int, last: int | N
     samples = np.concatenate([np.zeros(0, np.float32), *parts])[
         offset : None if last is None else offset + last - first
     ]
-    return _within_one(path, samples, peak, floating=file.subtype in ("FLOAT", "DOUBLE"))
+    return samples, peak
 
 
-def _within_one(path: str | os.PathLike[str], samples: Float32, peak: float, *, floating: bool) -> Float32:
-    if floating and peak > 1.0:
+def _within_one(path: str | os.PathLike[str], samples: Float32, peak: float, *, rescaled: bool) -> Float32:
+    if rescaled:
         if peak > LARGEST_SAMPLE:
             raise AudioError(path, f"holds samples of up to {peak:.3g}: no audio")
         log.info("%s: float samples up to %.4g, divided by that", path, peak)
@@ -153,5 +176,6 @@ def _within_one(path: str | os.PathLike[str], samples: Float32, peak: float, *, 
     return np.clip(samples, -1.0, 1.0)
 
 
-def _too_short(samples: int) -> str:
+def too_short(samples: int) -> str:
+    """Why a clip of so few samples at 16 kHz cannot be used."""
     return f"is too short: {samples / SAMPLE_RATE * 1e3:.1f} ms, at least {MIN_SAMPLES / SAMPLE_RATE * 1e3:.0f} needed"

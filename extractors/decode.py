@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 
 from extractors.audio import SAMPLE_RATE, content_hash, load_audio
 from extractors.keys import text_hash
+from extractors.recording import Recording
 from extractors.types import Clip, Float32, Modality
 
 CHUNK = 64  # clips whose content is hashed while the 64 before them are decoded
@@ -58,9 +59,14 @@ class Source(Protocol):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-def open_source(modality: Modality, workers: int | None) -> Source:
-    """The source of a modality. `workers` threads decode; None: as many as there are cores, up to 16."""
-    return SpeechSource(workers or min(available_cores(), MOST_WORKERS)) if modality == "speech" else TextSource()
+def open_source(modality: Modality, workers: int | None, recordings: Iterable[Recording] = ()) -> Source:
+    """The source of a modality. `workers` threads decode; None: as many as there are cores, up to 16.
+
+    recordings : decoded already, so that clips of their files are cut from memory
+    """
+    if modality == "text":
+        return TextSource()
+    return SpeechSource(workers or min(available_cores(), MOST_WORKERS), recordings)
 
 
 def available_cores() -> int:
@@ -95,8 +101,9 @@ class SpeechSource:
 
     unit, budget, limit = "audio s", 60.0, 480.0  # seconds
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, recordings: Iterable[Recording] = ()) -> None:
         self._workers = workers
+        self._recordings = {str(recording.path): recording for recording in recordings}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="emofuse-decode")
         self._hash_pool = ThreadPoolExecutor(workers, thread_name_prefix="emofuse-hash")  # decoding never queues for it
         self._hashes: dict[str, Future[str] | str | Exception] = {}
@@ -118,7 +125,7 @@ class SpeechSource:
         longest, most = 0.0, 2
         while True:
             for job in islice(jobs, max(0, most - len(ahead))):
-                ahead.append((job, self._pool.submit(load_audio, str(job.clip.audio), job.clip.start, job.clip.end)))
+                ahead.append((job, self._pool.submit(self._load, job.clip)))
             if not ahead:
                 return
             job, future = ahead.popleft()
@@ -138,6 +145,12 @@ class SpeechSource:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._hash_pool.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
+
+    def _load(self, clip: Clip) -> Float32:
+        recording = self._recordings.get(str(clip.audio))
+        if recording is not None:
+            return recording.span(clip.start, clip.end)
+        return load_audio(str(clip.audio), clip.start, clip.end)
 
     def _start_hashing(self, clips: list[Clip]) -> None:
         for path in dict.fromkeys(str(clip.audio) for clip in clips if clip.audio is not None):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from extractors.audio import SAMPLE_RATE, load_audio
 from extractors.errors import InputError
+from extractors.recording import Recording
 from extractors.store import EmbeddingStore
-from extractors.types import Clip, Extractor, Float32
+from extractors.types import Clip, Extractor
 from fusion.alerts import Alert, Observation, Rule, in_order, watch
 from fusion.meeting.alignment import Aligned, align, coverage
 from fusion.meeting.conversation import converse
@@ -76,12 +76,13 @@ def enrich(
     settings = settings or Settings()
     if manners.hears and audio is None:
         raise InputError(f"modality={manners.modality} listens: expected a recording, audio=…")
-    samples = None if audio is None else load_audio(audio)
-    duration = None if samples is None else len(samples) / SAMPLE_RATE
+    # decoded once: for its length, its pauses, the transcript's offset, and every span that is listened to
+    recording = None if audio is None else Recording(audio)
+    duration = None if recording is None else recording.duration
     transcript = check_times(transcript, duration)
     if not transcript.utterances:
         raise InputError("the transcript has no utterance left, so there is nothing to estimate")
-    notes = _notes(transcript, samples, settings)
+    notes = _notes(transcript, recording, settings)
     length = duration or max(u.end_s for u in transcript.utterances)
     # before names are taken away: minutes call people by them
     aligned = [] if minutes is None else align(minutes, transcript, encoder=encoder, top=settings.max_evidence)
@@ -92,7 +93,7 @@ def enrich(
         transcript, names = anonymised(transcript)
         notes += _still_named(sorted(names), transcript, minutes)
 
-    estimates = _estimates(transcript, manners, estimator, valence, store, audio, samples, settings)
+    estimates = _estimates(transcript, manners, estimator, valence, store, recording, settings)
     speakers = dict.fromkeys(u.speaker for u in transcript.utterances if u.speaker is not None)
     if not speakers:
         notes.append("The transcript names no speakers: nothing can be said of how many people a number rests on.")
@@ -133,13 +134,13 @@ def enrich(
     )
 
 
-def _notes(transcript: Transcript, samples: Float32 | None, settings: Settings) -> list[str]:
+def _notes(transcript: Transcript, recording: Recording | None, settings: Settings) -> list[str]:
     notes = []
     if not transcript.has_end_times:
         notes.append("The transcript has no end times: they were guessed from the words and the next cue.")
-    if samples is None or not settings.verify_offset:
+    if recording is None or not settings.verify_offset:
         return notes
-    found = estimate_offset(transcript, samples)
+    found = estimate_offset(transcript, recording.samples)
     if found.seconds is None:
         notes.append(f"Whether transcript and recording lie over one another cannot be verified: {found.reason}.")
     elif abs(found.seconds) >= LEAST_SHIFT:
@@ -165,18 +166,18 @@ def _estimates(
     estimator: Estimator,
     valence: ValenceMap,
     store: EmbeddingStore,
-    audio: Path | None,
-    samples: Float32 | None,
+    recording: Recording | None,
     settings: Settings,
 ) -> list[Estimate]:
     """One an utterance, in their order."""
+    samples = None if recording is None else recording.samples
     spans = inference_spans(transcript, samples=samples, longest_s=settings.longest_s)
-    heard = audio if manners.hears else None
+    heard = recording.path if recording is not None and manners.hears else None
     clips = [
         Clip(f"span {number}", heard, span.text or None, span.start_s, span.end_s)
         for number, span in enumerate(spans, start=1)
     ]
-    opinions = estimator.estimate(clips, store)
+    opinions = estimator.estimate(clips, store, recordings=[] if recording is None else [recording])
     utterances = transcript.utterances
     overlap = overlap_shares(utterances, transcript.excluded_times)
     views = {

@@ -12,6 +12,7 @@ import numpy as np
 
 from extractors.errors import InputError
 from extractors.pipeline import extract_to_store
+from extractors.recording import Recording
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Extractor
 from fusion.bundle import find_bundle
@@ -37,7 +38,9 @@ class Estimator(Protocol):
     def calibrated(self) -> bool | None: ...
     @property
     def metrics(self) -> dict[str, Any]: ...
-    def estimate(self, clips: Sequence[Clip], store: EmbeddingStore) -> list[Opinion]: ...
+    def estimate(
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+    ) -> list[Opinion]: ...
 
 
 class BundleEstimator:
@@ -72,8 +75,10 @@ class BundleEstimator:
     def metrics(self) -> dict[str, Any]:
         return self.predictor.info.metrics
 
-    def estimate(self, clips: Sequence[Clip], store: EmbeddingStore) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why."""
+    def estimate(
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+    ) -> list[Opinion]:
+        """An opinion a clip, in their order; what cannot be used says why. `recordings` are not decoded again."""
         shown = [
             replace(
                 clip,
@@ -82,7 +87,9 @@ class BundleEstimator:
             )
             for clip in clips
         ]
-        features, present, failed = self.predictor.encoders.features_of(shown, store, max_failed=1.0)
+        features, present, failed = self.predictor.encoders.features_of(
+            shown, store, max_failed=1.0, recordings=recordings
+        )
         everyone = frozenset(self.modalities)
         views = [everyone, *(frozenset([m]) for m in self.modalities if len(everyone) > 1)]
         seen = self.predictor.probabilities_shown(features, present, views)
@@ -120,9 +127,11 @@ class ClassEstimator:
                 hint="Give a trained model, bundle=DIR, or speech=emotion2vec_plus_large.",
             )
 
-    def estimate(self, clips: Sequence[Clip], store: EmbeddingStore) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why."""
-        summary = extract_to_store(clips, self.extractor, store, max_failed=1.0)
+    def estimate(
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+    ) -> list[Opinion]:
+        """An opinion a clip, in their order; what cannot be used says why. `recordings` are not decoded again."""
+        summary = extract_to_store(clips, self.extractor, store, max_failed=1.0, recordings=recordings)
         reasons = {failure.id: failure.reason for failure in summary.failed}
         keys = [key for key in summary.keys if key is not None]
         scores = iter(store.read_scores(keys) if keys else np.zeros((0, len(self.labels)), np.float32))

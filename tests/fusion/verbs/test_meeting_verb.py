@@ -15,6 +15,7 @@ import pytest
 import soundfile
 import torch
 
+import extractors.audio
 from extractors import AcousticExtractor, SentenceTransformerExtractor
 from fusion.bundle import BundleInfo, save_bundle
 from fusion.heads.gated import GatedHead
@@ -80,10 +81,14 @@ def test_the_default_looks_at_words_and_shows_nobody_alone(meeting, tmp_path):
     assert not (tmp_path / "out" / "minutes.annotated.md").exists()
 
 
-def test_with_everything_on(meeting, tmp_path):
+def test_with_everything_on(meeting, tmp_path, monkeypatch):
     minutes = SAMPLE / "minutes.md"
+    opened: list[str] = []
+    open_audio = extractors.audio.open_audio
+    monkeypatch.setattr(extractors.audio, "open_audio", lambda path: opened.append(str(path)) or open_audio(path))
     status, _, errors = meeting(f"audio={SAMPLE / 'call.flac'}", f"minutes={minutes}", "window_s=15", *WIDE)
     assert status == 0, errors
+    assert opened == [str(SAMPLE / "call.flac")], "nothing is decoded twice"
     found = result(tmp_path)
     assert found["method"]["modalities"] == ["speech", "text"]
     assert found["coverage"]["estimated_s"] == pytest.approx(found["coverage"]["speech_s"])
