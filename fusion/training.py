@@ -160,6 +160,11 @@ def _fit_itself(
     head: Callable[..., Head], table: FeatureTable, data: EmbeddingDataModule, *, start: float
 ) -> FittedFold:
     """A fit without epochs: the head is given the training and validation rows, and does it."""
+    if table.soft is not None:
+        log.warning(
+            "labels are distributions, but this head finds its weights without gradient steps, from the likeliest label of "
+            "each row; heads that are trained by gradient steps learn from the shares"
+        )
     model = FusionModel(head(dims={m: table.dims[m] for m in data.modalities}, num_classes=len(table.labels)))
     model.fit_standardizers(table, data.rows["train"])
     sides = []

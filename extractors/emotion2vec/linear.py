@@ -15,6 +15,8 @@ from extractors.emotion2vec.quantize import CENTRE, ROWS_HINT, Int8Linear
 
 log = logging.getLogger(__name__)
 
+SMALL = 1 << 18  # values, 1 MiB
+
 
 @cache
 def has_onednn(dtype: torch.dtype = torch.float32) -> bool:
@@ -109,8 +111,13 @@ class Target:
         return DTYPES[self.precision] if self.device.type == "cuda" else torch.float32
 
     def tensor(self, x: Tensor) -> Tensor:
-        """`x` there, detached; the same memory where it is there already."""
-        return x.detach().to(self.device, self.dtype)
+        """`x` there, detached; the same memory where it is there already, unless it is small.
+
+        A bias that is kept would keep the whole file mapped that it comes from, long after the big matrices were laid out
+        anew. It is copied here, in its turn, so that what is laid out first need not wait for the file's end to be read.
+        """
+        there = x.detach().to(self.device, self.dtype)
+        return there.clone() if there.data_ptr() == x.data_ptr() and x.numel() < SMALL else there
 
     def linear(
         self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False, zero_point: int = CENTRE

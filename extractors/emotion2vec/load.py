@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _DAMAGED = "The file is damaged or only partly downloaded: fetch the model again."
 _DECODER = ".decoder."  # of pre-training; inference has no use for it
-_SMALL = 1 << 18  # values, 1 MiB
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def load_model(folder: str | Path) -> LoadedModel:
     needed = module.state_dict()
     sources = _match(needed, state, config.scope_map)
     _check(folder, needed, state, sources, config)
-    weights = {name: _own_if_small(state[source].float()) for name, source in sources.items()}
+    weights = {name: state[source].float() for name, source in sources.items()}
     module.load_state_dict(weights, strict=True, assign=True)
     module.requires_grad_(False)
     unused = set(state) - set(sources.values())
@@ -127,6 +127,8 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         if file.read(32).startswith(b"version https://git-lfs"):
             raise InputError(f"{path} is a Git LFS pointer, not the weights", hint="Run `git lfs pull` in the folder.")
+        if hasattr(os, "posix_fadvise"):  # the disk reads on in order while what is here already is being laid out
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
     try:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -191,12 +193,6 @@ def _check(
             problems,
             "Fetch the whole folder again: config.yaml, model.pt and tokens.txt belong together.",
         )
-
-
-def _own_if_small(value: Tensor) -> Tensor:
-    """Biases and norms in memory of their own: one that is kept would keep the whole file mapped, long after its big
-    matrices were laid out anew or went to a GPU."""
-    return value.clone() if value.numel() < _SMALL else value
 
 
 def _first_line(error: Exception) -> str:

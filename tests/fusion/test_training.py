@@ -20,6 +20,7 @@ from extractors.errors import InputError
 from fusion.callbacks import LAST, BestEpoch, LongFitLog, ResumePoint
 from fusion.data.splits import Fold
 from fusion.data.table import FeatureTable
+from fusion.heads.vote import VoteHead
 from fusion.threads import WORTH_SHARING, fitting_threads
 from fusion.training import FittedFold, fit_fold, predict_logits, predict_scores
 
@@ -53,6 +54,18 @@ def test_each_head_and_one_modality(table: FeatureTable, fold: Fold, recipe: Rec
         fitted = fit_fold(table, fold, modalities=["text"], **recipe(epochs=1, head=head))
         assert fitted.model.modalities == ("text",)
         assert predict_logits(fitted.model, table).shape == (len(table), 3)
+
+
+def test_a_head_without_gradient_steps_says_that_it_leaves_shares_alone(
+    table: FeatureTable, fold: Fold, recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    features = {m: np.log(np.random.default_rng(0).dirichlet(np.ones(3), len(table))) for m in table.features}
+    opinions = replace(table, features={m: values.astype(np.float32) for m, values in features.items()})
+    sure = np.eye(3, dtype=np.float32)[table.targets]
+    for soft in (None, 0.7 * sure + np.float32(0.1)):
+        caplog.clear()
+        fit_fold(replace(opinions, soft=soft), fold, **recipe() | {"head": VoteHead})
+        assert ("likeliest label" in caplog.text) == (soft is not None)
 
 
 def test_same_seed_same_weights(table: FeatureTable, fold: Fold, recipe: Recipe) -> None:
