@@ -129,6 +129,10 @@ def verb(
                 _fail(error)
             except (HydraException, OmegaConfBaseException) as error:
                 _fail(_as_input_error(error, name))
+            except ValueError as error:
+                if not str(error).startswith("Config group override must be"):
+                    raise
+                _fail(_no_choice(arguments))
 
         main.__doc__ = task.__doc__
         main.task = task  # type: ignore[attr-defined]  # what tests and the Python API call with a config of their own
@@ -293,6 +297,16 @@ def _all_keys(name: str) -> list[str]:
 
     walk(config, "")
     return keys
+
+
+def _no_choice(arguments: Sequence[str]) -> InputError:
+    """Of groups that were set to null, which Hydra has no message for."""
+    groups = [
+        key.lstrip("+") for key, _, value in (argument.partition("=") for argument in arguments) if value == "null"
+    ]
+    choices = [(group, sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))) for group in groups]
+    problems = [f"{group}=null: expected one of {', '.join(names)}" for group, names in choices if names]
+    return InputError("configuration: a group is a choice, and null is none", problems)
 
 
 def _as_input_error(error: Exception, name: str) -> InputError:

@@ -20,6 +20,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from extractors.errors import InputError
@@ -80,6 +81,16 @@ def alerts_json(
     }
 
 
+def check_writable(folder: Path) -> None:
+    """Raises InputError where nothing can be written into a folder, or it cannot be made: asked before the work, not after."""
+    try:
+        above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise InputError(f"output: cannot write to {folder}: {error.strerror or error}") from None
+
+
 def write_alerts(folder: Path, content: Mapping[str, Any], alerts: Sequence[Alert]) -> list[Path]:
     """The three files. `content` is that of alerts.json."""
     return [
@@ -107,6 +118,11 @@ def read_alerts(path: str | Path) -> tuple[list[Alert], dict[str, Any]]:
             Alert(**{**one, "evidence": tuple(Evidence(**found) for found in one["evidence"])})
             for one in content["alerts"]
         ]
+        for alert in alerts:
+            if not all(isinstance(time, int | float) for time in (alert.start_s, alert.end_s, alert.fired_s)):
+                raise ValueError(f"times of {alert.rule} that are no numbers")
+        if unknown := {alert.rule for alert in alerts} - set(content["rules"]):
+            raise ValueError(f"alerts of rules that are not in it: {', '.join(sorted(unknown))}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:

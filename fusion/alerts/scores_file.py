@@ -23,6 +23,7 @@ NAMES = ("id", "speaker", "text", "topic", "recording")
 OTHERS = ("start", "end", "confidence", "overlap")
 PAUSE_S = 0.3  # rows further apart than this are of two utterances, where rows are parts
 SHORT_S = 1.0  # rows whose median is shorter than this, and that touch, are parts
+LONG_S, LAST_S = 600.0, 7 * 86_400.0  # s, of a median row and of a recording: more is milliseconds taken for seconds
 
 Rows = Literal["auto", "utterances", "parts"]
 
@@ -51,6 +52,7 @@ def read_scores(path: str | Path, *, rows: Rows = "auto") -> list[Recording]:
         columns.problems.append("no label: every column but start, end and the like is the probability of a label")
     columns.raise_problems(_HINT)
     starts, ends = columns.spans()
+    _check_unit(columns, starts, ends)
     probabilities = [columns.numbers(label, low=0, high=1, what="a probability from 0 to 1") for label in labels]
     confidence, overlap = (
         columns.numbers(name, low=0, high=1, what="a number from 0 to 1", empty=math.nan) if name in raw.frame else None
@@ -85,6 +87,15 @@ def read_scores(path: str | Path, *, rows: Rows = "auto") -> list[Recording]:
 _HINT = "Write start,end,angry,happy,… with seconds and probabilities; further columns: " + ", ".join(
     (*NAMES, *OTHERS[2:])
 )
+
+
+def _check_unit(columns: Columns, starts: Sequence[float], ends: Sequence[float]) -> None:
+    lengths = np.array(ends) - np.array(starts)
+    if len(lengths) and (float(np.median(lengths)) > LONG_S or max(ends) > LAST_S):
+        columns.problems.append(
+            f"start, end: expected seconds; rows last {np.median(lengths):,.0f} at the median, the last ends at "
+            f"{max(ends):,.0f}: are these milliseconds?"
+        )
 
 
 def numbered(observations: Sequence[Observation]) -> list[Observation]:

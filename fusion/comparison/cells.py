@@ -20,10 +20,9 @@ def marked(row: Row) -> str:
 
 
 def estimate(entry: Estimate, bold: bool = False) -> Cell:
-    """The deviation over seeds, or the interval: never both."""
-    if entry.sd is not None:
-        return Cell(f"{number(entry.value)} ± {number(entry.sd)}", bold=bold)
-    return Cell(number(entry.value), span({"low": entry.low, "high": entry.high}), bold)
+    """The value, of several seeds with their deviation behind ±; the interval over speakers stands apart, as small print."""
+    text = number(entry.value) if entry.sd is None else f"{number(entry.value)} ± {number(entry.sd)}"
+    return Cell(text, span({"low": entry.low, "high": entry.high}), bold)
 
 
 def p_text(p: float | None) -> str:

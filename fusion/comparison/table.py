@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 LATEX = {
@@ -12,7 +12,10 @@ LATEX = {
     "−": "$-$", "±": r"$\pm$", "–": "--", "†": r"$\dagger$", "Δ": r"$\Delta$", "χ²": r"$\chi^2$", "×": r"$\times$",
     "²": r"\textsuperscript{2}", "·": r"$\cdot$", "…": r"\ldots{}", "≥": r"$\geq$", " %": r"\,\%",
 }  # fmt: skip
+PAGE = 44  # printed lines of a table that fit a page with its caption and notes
+ACROSS = 190  # characters of a line that can still be read when it is made as narrow as a page
 _LATEX = re.compile("|".join(re.escape(key) for key in sorted(LATEX, key=len, reverse=True)))
+_BEYOND = re.compile("[^\u0000-\u017f\u2000-\u206f]")  # neither Latin nor general punctuation
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word means nothing
 
 
@@ -86,15 +89,19 @@ def escape_markdown(text: str) -> str:
 def latex(tables: Iterable[Table]) -> str:
     r"""booktabs, the interval in small print under its value, the notes beneath the table.
 
+    A table wider than the text is made smaller until it fits. One longer than a page, or too wide to be read then, goes
+    on in the next float.
+
     >>> table = Table("t", "Results", ["", "UA"], [[Cell("low_rank"), Cell("0.900", bold=True)]], ["5 % of it."])
     >>> print(latex([table]).split("footnotesize\n", 1)[1])
+    \resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%
     \begin{tabular}{@{}lr@{}}
     \toprule
      & UA \\
     \midrule
     low\_rank & \textbf{0.900} \\
     \bottomrule
-    \end{tabular}
+    \end{tabular}}
     <BLANKLINE>
     \vspace{4pt}
     \begin{minipage}{\textwidth}\footnotesize
@@ -103,33 +110,84 @@ def latex(tables: Iterable[Table]) -> str:
     \end{table*}
     <BLANKLINE>
     """
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(_latex(table) for table in tables)
+    text = "\n".join(part for table in tables for part in _floats(table))
+    needs = "% needs \\usepackage{booktabs,graphicx}\n"
+    if _BEYOND.search(text):
+        needs += "% holds letters that pdflatex does not know: lualatex or xelatex, with a font that has them\n"
+    return needs + text
 
 
-def _latex(table: Table) -> str:
+def _floats(table: Table) -> Iterator[str]:
+    """The table, or its parts: as many columns as can be read in one, and `PAGE` printed lines of them."""
+    parts = [
+        ([table.columns[place] for place in places], [[line[place] for place in places] for line in lines])
+        for places in _across(table)
+        for lines in _down(table.lines)
+    ]
+    for number, (columns, lines) in enumerate(parts, start=1):
+        place = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
+        label = table.name if number == 1 else f"{table.name}-{number}"
+        notes = table.notes if number == len(parts) else []
+        yield _float(Table(label, table.title + place, columns, lines, notes))
+
+
+def _across(table: Table) -> list[list[int]]:
+    """Places of columns that stand side by side in one float, the first column in each."""
+    cells = [list(column) for column in zip(*table.lines, strict=True)] or [[] for _ in table.columns]
+    texts = [[name, *(cell.text for cell in column)] for name, column in zip(table.columns, cells, strict=True)]
+    widths = [max(map(len, column)) + 1 for column in texts]
+    blocks: list[list[int]] = [[0]]
+    for place in range(1, len(widths)):
+        if len(blocks[-1]) > 1 and sum(widths[taken] for taken in blocks[-1]) + widths[place] > ACROSS:
+            blocks.append([0])
+        blocks[-1].append(place)
+    return blocks
+
+
+def _down(lines: Sequence[list[Cell]]) -> list[list[list[Cell]]]:
+    """Lines that stand in one float."""
+    parts: list[list[list[Cell]]] = [[]]
+    printed = 0
+    for line in lines:
+        height = 2 if any(cell.small for cell in line) else 1
+        if printed + height > PAGE:
+            parts.append([])
+            printed = 0
+        parts[-1].append(line)
+        printed += height
+    return parts
+
+
+def _float(table: Table) -> str:
     lines = [
         r"\begin{table*}[t]",
         r"\centering",
         rf"\caption{{{escape_latex(table.title)}}}",
         rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]', '-', table.name)}}}",
         r"\setlength{\tabcolsep}{3pt}\footnotesize",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{@{{}}l{'r' * (len(table.columns) - 1)}@{{}}}}",
         r"\toprule",
-        " & ".join(map(escape_latex, table.columns)) + r" \\",
+        _row(map(escape_latex, table.columns)),
         r"\midrule",
     ]
     for number, line in enumerate(table.lines):
         texts = [rf"\textbf{{{escape_latex(cell.text)}}}" if cell.bold else escape_latex(cell.text) for cell in line]
-        lines.append(" & ".join(texts) + r" \\")
+        lines.append(_row(texts))
         if any(cell.small for cell in line):
             small = [rf"{{\scriptsize {_pointed(cell.small)}}}" if cell.small else "" for cell in line]
             gap = r"[2pt]" if number < len(table.lines) - 1 else ""
-            lines.append(" & ".join(small) + rf" \\{gap}")
-    lines += [r"\bottomrule", r"\end{tabular}"]
+            lines.append(_row(small) + gap)
+    lines += [r"\bottomrule", r"\end{tabular}}"]
     if table.notes:
         lines += ["", r"\vspace{4pt}", r"\begin{minipage}{\textwidth}\footnotesize"]
         lines += [" ".join(escape_latex(note) for note in table.notes), r"\end{minipage}"]
     return "\n".join([*lines, r"\end{table*}"]) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    line = " & ".join(cells)
+    return ("{}" if line[:1] in ("[", "*") else "") + line + r" \\"  # or the \\ before would take it for its option
 
 
 def _pointed(small: str) -> str:

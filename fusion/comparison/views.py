@@ -31,7 +31,7 @@ def all_tables(found: Comparison) -> list[Table]:
 
 
 def results_table(found: Comparison) -> Table:
-    """A line for each row: every metric with its interval or its deviation, parameters, seconds, rows and seeds."""
+    """A line for each row: every metric with its interval, parameters, seconds, rows and seeds."""
     cells: dict[str, list[Cell]] = {"": [Cell(marked(row)) for row in found.rows]}
     for metric in METRICS:
         column = [row.metrics[metric] for row in found.rows]
@@ -58,15 +58,13 @@ def results_table(found: Comparison) -> Table:
 def results_notes(found: Comparison) -> list[str]:
     """What the figures of the main table mean, and what to beware of."""
     rows = found.rows
-    single, several = [row for row in rows if len(row.seeds) == 1], [row for row in rows if len(row.seeds) > 1]
-    notes = []
-    if single:
-        notes.append(f"{'[low–high]: ' if several else 'Intervals: '}{_intervals(single)}")
+    several = [row for row in rows if len(row.seeds) > 1]
+    notes = [f"Intervals, low–high: {_intervals(rows)}"]
     if several:
         n = sizes([len(row.seeds) for row in several])
         notes.append(
             f"mean ± sd (sample, {n} seeds): the spread over training seeds; it is no interval and says nothing of "
-            "other speakers."
+            "other speakers. The interval beside it is that of the mean."
         )
     differ = [row.name for row in several if not row.same_rows_each_seed]
     if differ:
@@ -161,7 +159,8 @@ def _intervals(rows: list[Row]) -> str:
         f"{percent(how['level'])} bootstrap over {how['unit']}s ({how['draws']:,} draws)"
         for how in (row.interval for row in rows)
     )
-    return f"{' or '.join(kinds)}; they speak of other speakers for these models, not of another training seed."
+    others = " or ".join(dict.fromkeys(f"{row.interval['unit']}s" for row in rows))
+    return f"{' or '.join(kinds)}; they speak of other {others} for these models, not of another training seed."
 
 
 def _unit_notes(found: Comparison) -> list[str]:

@@ -162,11 +162,20 @@ class RepeatedGroupKFold:
         self.rounds = [GroupKFold(folds=folds, val=val, seed=seed + 1_000 * number) for number in range(int(repeats))]
 
     def split(self, table: FeatureTable) -> list[Fold]:
-        """Folds `1-1`, `1-2`, … `repeats-folds`. Raises as `GroupKFold` does."""
+        """Folds `1-1`, `1-2`, … `repeats-folds`. Raises as `GroupKFold` does; warns where a division comes twice."""
+        divisions = [division.split(table) for division in self.rounds]
+        kinds = {frozenset(fold.test.tobytes() for fold in folds) for folds in divisions}
+        if len(kinds) < len(divisions):
+            log.warning(
+                "split=repeated: %d repeats, but only %d different divisions: there are hardly more groups than folds. "
+                "A repeat then differs in its validation rows at most; take fewer folds, or seeds=[1,2,3]",
+                len(divisions),
+                len(kinds),
+            )
         return [
             replace(fold, name=f"{number}-{fold.name}")
-            for number, division in enumerate(self.rounds, start=1)
-            for fold in division.split(table)
+            for number, folds in enumerate(divisions, start=1)
+            for fold in folds
         ]
 
 

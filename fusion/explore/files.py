@@ -13,7 +13,7 @@ import pandas as pd
 from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
 from extractors.importing.arrays import ArrayError, check_array, read_embedding
-from extractors.importing.found import find_vectors
+from extractors.importing.found import FoundVector, find_vectors
 from extractors.importing.vectors import PUBLISHED_DIMS, short_name
 from extractors.types import Embedding
 from fusion.explore.collection import Collection, Maker, check_unique, metadata_of
@@ -47,6 +47,7 @@ class FileVectors:
         found, problems = find_vectors(folder)
         if problems:
             raise InputError(f"{folder}: cannot be read", problems)
+        _check_one_maker(folder, found)
         self.found = found
         self.dim = dim or PUBLISHED_DIMS.get(self.model) or _usual_width([vector.path for vector in found])
 
@@ -71,7 +72,8 @@ class FileVectors:
             raise InputError(
                 f"{self.folder}: {len(problems)} of {len(self.found)} files cannot be used",
                 problems,
-                hint="Expected float arrays of one model: (dim,), (1, dim) or (frames, dim).",
+                hint="Expected float arrays of one model: (dim,), (1, dim) or (frames, dim). These are said to be of "
+                f"{self.model}, whose vectors have {self.dim} values: if they are of another, name it (vectors_model=).",
             )
         ids = [found.names[0] for found in self.found]
         check_unique(ids)
@@ -80,7 +82,7 @@ class FileVectors:
     def frames_of(self, collection: Collection, row: int) -> Embedding:
         """Of the row's own file; `.frames` is None where that holds a vector."""
         path = next(found.path for found in self.found if found.names[0] == collection.ids[row])
-        return array_embedding(path, self.dim)
+        return array_embedding(path, self.dim, model=self.model)
 
     def _metadata(self, ids: Sequence[str]) -> pd.DataFrame:
         if self.metadata is not None:
@@ -103,18 +105,39 @@ class FileVectors:
         """An .npy file of the same model; there is no encoder here to hear anything else."""
         if audio is None or audio.suffix != ARRAY:
             raise InputError(f"expected an {ARRAY} file: these vectors came as files, without their encoder")
-        return array_embedding(audio, self.dim)
+        return array_embedding(audio, self.dim, model=self.model)
 
 
-def array_embedding(path: Path, dim: int) -> Embedding:
-    """An .npy file of (dim,), (1, dim) or (frames, dim). InputError, with the reason, for anything else."""
+def array_embedding(path: Path, dim: int, *, model: str, made_by: str | None = None) -> Embedding:
+    """An .npy file of (dim,), (1, dim) or (frames, dim). InputError, with the reason, for anything else, and where what
+    lies beside the file says that it is of another model than `model`, or of other settings than those of fingerprint
+    `made_by`."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    said = next((found.result for found in find_vectors(path.parent)[0] if found.path == path), {})
+    known = said.get("fingerprint") if made_by is not None else None
+    other = _other_model(said, model) if known is None else None if known == made_by else f"fingerprint {known}"
+    if other is not None:
+        these = model if known is None else f"{model}, fingerprint {made_by}"
+        raise InputError(f"{path}: is of {other}, not of {these}: vectors of different models are never compared")
     try:
         check_array(path, dim)
         return read_embedding(path)
     except ArrayError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _check_one_maker(folder: Path, found: Sequence[FoundVector]) -> None:
+    """Raise InputError where what lies beside the files says that they were made in several ways."""
+    said = [(vector.result.get("fingerprint"), vector.path) for vector in reversed(found)]
+    first = {made_by: path for made_by, path in said if isinstance(made_by, str)}
+    makers = [f"{path.parent.name}/{path.name}: {made_by}" for made_by, path in first.items()]
+    if len(makers) > 1:
+        raise InputError(
+            f"{folder}: vectors of different models are never compared; these are of {len(makers)} fingerprints",
+            makers[::-1],
+            hint="Model, weights and settings make a fingerprint. Give each its own folder.",
+        )
 
 
 def _usual_width(paths: Sequence[Path]) -> int:
@@ -134,4 +157,4 @@ def _usual_width(paths: Sequence[Path]) -> int:
 def _other_model(result: Mapping[str, object], model: str) -> str | None:
     """The model that a file is said to be of, where that is another."""
     said = result.get("model")
-    return short_name(said) if isinstance(said, str) and short_name(said) != model else None
+    return short_name(said) if isinstance(said, str) and short_name(said).casefold() != model.casefold() else None

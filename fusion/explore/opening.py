@@ -15,18 +15,20 @@ from extractors.types import Embedding
 from fusion.bundle import find_bundle
 from fusion.data.sources import ManifestSource
 from fusion.explore.collection import Collection
-from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource
+from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource, check_heard
 from fusion.predictor import Predictor
 
 AUDIO_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf", ".m4a"])
 
 
-def open_vectors(cfg: DictConfig, run_dir: Path | None = None) -> VectorSource:
+def open_vectors(cfg: DictConfig, run_dir: Path | None = None, *, rows: bool = True) -> VectorSource:
     """The source that the keys `vectors, bundle, modality, data, speech, text, store` of a verb's configuration name.
 
     vectors=FOLDER : .npy files, said to be of `vectors_model`; with data.path, their metadata by id
     bundle=FOLDER  : the fused embeddings of a trained model, of the rows of data.path
     else           : what the encoder of `modality` makes of the rows of data.path; without it, the encoder's whole store
+
+    rows : all of it will be collected; False: it only embeds single clips
 
     Raises InputError for two of these at once, or too little.
     """
@@ -41,14 +43,16 @@ def open_vectors(cfg: DictConfig, run_dir: Path | None = None) -> VectorSource:
         return FileVectors(Path(cfg.vectors).expanduser(), model=cfg.vectors_model, metadata=metadata)
     store: EmbeddingStore = instantiate(cfg.store)
     if cfg.bundle is not None:
-        if source is None:
+        if source is None and rows:
             raise InputError("a bundle's embeddings need clips", hint="Give data.path=clips.csv.")
         folder = find_bundle(Path(cfg.bundle))
         predictor = Predictor.from_bundle(folder, device=cfg.device, offline=cfg.offline)
         return BundleVectors(source, predictor=predictor, store=store, name=_bundle_name(folder))
     if cfg.modality not in ("speech", "text"):
         raise InputError(f"modality: expected speech or text, got {cfg.modality!r}")
-    return EncoderVectors(source, build=partial(instantiate, cfg[cfg.modality]), store=store, run_dir=run_dir)
+    return EncoderVectors(
+        source, build=partial(instantiate, cfg[cfg.modality]), store=store, run_dir=run_dir, max_failed=cfg.max_failed
+    )
 
 
 def clip_named(what: Any, source: VectorSource, collection: Collection | None, *, frames: bool = False) -> Embedding:
@@ -61,6 +65,8 @@ def clip_named(what: Any, source: VectorSource, collection: Collection | None, *
     name = str(what)
     row = None if collection is None else collection.row_of(name)
     if row is not None and collection is not None:
+        if source.maker.modality == "speech":
+            check_heard(*(collection.column(about)[row] for about in ("audio", "start", "end")))
         return source.frames_of(collection, row) if frames else Embedding(collection.vectors[row])
     path = _path(name)
     if _is_file(path):

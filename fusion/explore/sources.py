@@ -15,6 +15,8 @@ import pandas as pd
 
 from extractors.audio import load_audio
 from extractors.errors import InputError
+from extractors.importing.vectors import short_name
+from extractors.pipeline import MAX_FAILED
 from extractors.store import EmbeddingStore
 from extractors.types import Embedding, Extractor, Float32, Modality
 from fusion.data.manifest import clips_of
@@ -59,6 +61,7 @@ class EncoderVectors:
     source   : the manifest; None: all that the store holds of this encoder, without metadata
     build    : makes the encoder; called once
     store    : opened when it is needed
+    max_failed : share of the rows that may fail, which are then left out
     """
 
     def __init__(
@@ -68,8 +71,9 @@ class EncoderVectors:
         build: Callable[[], Extractor],
         store: EmbeddingStore,
         run_dir: Path | None = None,
+        max_failed: float = MAX_FAILED,
     ) -> None:
-        self.source, self.store, self.run_dir = source, store, run_dir
+        self.source, self.store, self.run_dir, self.max_failed = source, store, run_dir, max_failed
         self.extractor = build()
 
     @property
@@ -81,10 +85,16 @@ class EncoderVectors:
         """Raises InputError where there is nothing, or too much of it failed."""
         if self.source is None:
             return self._whole_store()
-        found = self.source.extract(
-            extractors={self.extractor.modality: lambda: self.extractor}, store=lambda: self.store, run_dir=self.run_dir
+        return collection_of(self.fill(self.source), self.extractor.modality, self.store, self.maker)
+
+    def fill(self, source: ManifestSource) -> Extracted:
+        """Compute what the store lacks of a manifest. Raises InputError where too much of it failed."""
+        return source.extract(
+            extractors={self.extractor.modality: lambda: self.extractor},
+            store=lambda: self.store,
+            run_dir=self.run_dir,
+            max_failed=self.max_failed,
         )
-        return collection_of(found, self.extractor.modality, self.store, self.maker)
 
     def _whole_store(self) -> Collection:
         parts = list(self.store.scan(self.extractor.fingerprint))
@@ -110,7 +120,8 @@ class EncoderVectors:
         """One clip that need not be in the manifest. Raises InputError for a silent or unreadable clip, or one that this
         encoder has no sense for."""
         if audio is not None and audio.suffix == ARRAY:
-            return array_embedding(audio, self.maker.dim)
+            model = short_name(str(self.extractor.describe().get("model") or self.extractor.name))
+            return array_embedding(audio, self.maker.dim, model=model, made_by=self.extractor.fingerprint)
         if self.extractor.modality == "text":
             if not (text or "").strip():
                 raise InputError(f"{self.extractor.name} reads text; there is none to read")
@@ -146,7 +157,9 @@ class EncoderVectors:
 class BundleVectors:
     """Fused embeddings of a trained bundle: what its head makes of speech and text together, before the last layer."""
 
-    def __init__(self, source: ManifestSource, *, predictor: Predictor, store: EmbeddingStore, name: str) -> None:
+    def __init__(
+        self, source: ManifestSource | None, *, predictor: Predictor, store: EmbeddingStore, name: str
+    ) -> None:
         self.source, self.predictor, self.store, self.name = source, predictor, store, name
         self._maker: Maker | None = None
 
@@ -157,9 +170,16 @@ class BundleVectors:
             self._maker = Maker(f"fused by {self.name}", "fused", dim, self.predictor.fingerprint)
         return self._maker
 
+    @property
+    def manifest(self) -> ManifestSource:
+        """Of the rows. InputError where there is none, and only single clips can be embedded."""
+        if self.source is None:
+            raise InputError("a bundle's embeddings need clips", hint="Give data.path=clips.csv.")
+        return self.source
+
     def collect(self) -> Collection:
         """Rows that nothing could be used of are left out, and the log says so."""
-        frame = self.source.read(check_audio=False)
+        frame = self.manifest.read(check_audio=False)
         vectors, present = self.predictor.embed_clips(clips_of(frame), self.store)
         rows = np.flatnonzero(present)
         if len(rows) < len(frame):
@@ -185,7 +205,7 @@ class BundleVectors:
         if frames:
             raise InputError("a bundle's fused embedding is of a whole clip; it has no frames")
         if audio is not None and audio.suffix == ARRAY:
-            return array_embedding(audio, self.maker.dim)
+            return array_embedding(audio, self.maker.dim, model=self.name)
         samples = None if audio is None else audible(audio, start, end)
         return Embedding(self.predictor.embed(samples, text))
 
@@ -211,6 +231,12 @@ def collection_of(found: Extracted, modality: Modality, store: EmbeddingStore, m
     labels = next(table.labels for table in store.tables() if table.fingerprint == maker.fingerprint)
     scores = store.read_scores(keys, classes=len(labels)) if labels else None
     return Collection(tuple(frame["id"]), vectors, metadata_of(frame), maker, keys, scores, labels)
+
+
+def check_heard(audio: str | None, start: float | None, end: float | None) -> None:
+    """Raise InputError where a row that is asked about is silent; a file that is gone has nothing to say against it."""
+    if audio is not None and Path(audio).is_file():
+        audible(Path(audio), start, end)
 
 
 def audible(path: Path, start: float | None = None, end: float | None = None) -> Float32:

@@ -5,12 +5,13 @@
 'text'
 """
 
-from fusion.meeting.enrich import Settings, enrich
+from fusion.meeting.enrich import enrich
 from fusion.meeting.estimators import open_estimator
 from fusion.meeting.manners import Manners, named_purpose
 from fusion.meeting.meeting import Meeting, publish
 from fusion.meeting.minutes import read_minutes
 from fusion.meeting.outputs.write import write_outputs
+from fusion.meeting.settings import Settings
 from fusion.meeting.transcripts import read_transcript
 
 __all__ = [

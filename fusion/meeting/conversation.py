@@ -55,8 +55,10 @@ class Conversation:
     speakers: tuple[SpeakerTalk, ...] = ()
 
 
-def converse(utterances: Sequence[Utterance], duration: float) -> Conversation:
-    """Measure a conversation; `utterances` in order of time.
+def converse(
+    utterances: Sequence[Utterance], duration: float, *, others: Sequence[tuple[float, float]] = ()
+) -> Conversation:
+    """Measure a conversation; `utterances` in order of time. While `others`, who were left out, speak, there is no silence.
 
     >>> def said(id, start, end, speaker): return Utterance(id, start, end, "", speaker)
     >>> found = converse([said("1", 0, 4, "a"), said("2", 3, 6, "b"), said("3", 9, 10, "a")], 10.0)
@@ -75,7 +77,7 @@ def converse(utterances: Sequence[Utterance], duration: float) -> Conversation:
         duration_s=duration,
         speech_s=speech,
         overlap_s=_overlap([u for u in utterances if u.end_s > u.start_s]),
-        silence_s=_silence(utterances, duration),
+        silence_s=_silence([(u.start_s, u.end_s) for u in utterances] + list(others), duration),
         longest_turn_s=max((turn.seconds for turn in turns), default=0.0),
         turns=len(turns),
         interruptions=len(interrupters),
@@ -141,9 +143,9 @@ def _overlap(utterances: Sequence[Utterance]) -> float:
     return total
 
 
-def _silence(utterances: Sequence[Utterance], duration: float) -> float:
+def _silence(spoken: Sequence[tuple[float, float]], duration: float) -> float:
     total, until = 0.0, 0.0
-    heard = sorted((u.start_s, u.end_s) for u in utterances if u.end_s > u.start_s)
+    heard = sorted((start, end) for start, end in spoken if end > start)
     for start, end in [*heard, (duration, duration)]:
         gap = min(start, duration) - until
         total += gap if gap >= SILENCE else 0.0

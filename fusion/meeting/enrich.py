@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from fusion.meeting.alignment import Aligned, align, coverage
 from fusion.meeting.conversation import converse
 from fusion.meeting.estimate import Estimate, Opinion, weight_of
 from fusion.meeting.estimators import Estimator
-from fusion.meeting.manners import Manners, anonymised, mentioned
+from fusion.meeting.manners import Manners, anonymised, mentioned, numbered
 from fusion.meeting.meeting import Coverage, Item, Meeting, Method, Topic, Window
 from fusion.meeting.minutes import Minutes
 from fusion.meeting.pooling import pool, window_spans
+from fusion.meeting.settings import Settings
 from fusion.meeting.timing import Span, check_times, estimate_offset, inference_spans, overlap_shares, per_utterance
 from fusion.meeting.topics import topics_of
 from fusion.meeting.transcript import Transcript, Utterance
@@ -30,22 +30,7 @@ from fusion.valence import ValenceMap
 
 log = logging.getLogger(__name__)
 
-WINDOW = 60.0  # s
 LEAST_SHIFT = 1.0  # s; a shift smaller than that is the correlation's own coarseness
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What may be chosen of a meeting.
-
-    longest_s, window_s : seconds of a span for inference, and of a window of the timeline
-    verify_offset       : look in the recording whether the transcript is shifted; only ever told, never applied
-    """
-
-    longest_s: float = 30.0
-    window_s: float = WINDOW
-    verify_offset: bool = True
-    max_evidence: int = 3
 
 
 def enrich(
@@ -82,12 +67,21 @@ def enrich(
     transcript = check_times(transcript, duration)
     if not transcript.utterances:
         raise InputError("the transcript has no utterance left, so there is nothing to estimate")
+    if not manners.hears and not any(u.text for u in transcript.utterances):
+        raise InputError(
+            f"the {transcript.format} transcript has no words, and modality=text looks at nothing else",
+            hint="Give one with words, rttm= beside it; or modality=speech, where that is lawful.",
+        )
+    if manners.anonymise:
+        transcript = numbered(transcript)
     notes = _notes(transcript, recording, settings)
     length = duration or max(u.end_s for u in transcript.utterances)
     # before names are taken away: minutes call people by them
     aligned = [] if minutes is None else align(minutes, transcript, encoder=encoder, top=settings.max_evidence)
-    if minutes is not None and (warning := coverage(aligned).warning):
-        notes.append(warning)
+    if minutes is not None:
+        notes += [f"Minutes: {note}." for note in minutes.notes]
+        if warning := coverage(aligned).warning:
+            notes.append(warning)
     sections = topics_of(transcript, minutes, aligned, encoder)
     if manners.anonymise:
         transcript, names = anonymised(transcript)
@@ -125,7 +119,7 @@ def enrich(
         windows=windows,
         items=items,
         alerts=tuple(_alerts(estimates, sections, rules, valence, estimator)),
-        conversation=converse(transcript.utterances, length),
+        conversation=converse(transcript.utterances, length, others=transcript.excluded_times),
         coverage=_coverage(transcript, estimates),
         method=_method(estimator, valence, minutes, encoder),
         minutes=minutes,
@@ -153,7 +147,7 @@ def _notes(transcript: Transcript, recording: Recording | None, settings: Settin
 
 
 def _still_named(names: Sequence[str], transcript: Transcript, minutes: Minutes | None) -> list[str]:
-    words = " ".join(u.text for u in transcript.utterances) + (minutes.source if minutes is not None else "")
+    words = " ".join([*(u.text for u in transcript.utterances), minutes.source if minutes is not None else ""])
     found = mentioned(names, words)
     if not found:
         return []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, get_args
 
 from extractors.errors import InputError
 from fusion.meeting.transcript import Transcript
+from fusion.meeting.transcripts.names import LABEL
 
 Modality = Literal["text", "speech", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+SMALL_CELL, SEVERAL = 5, 2  # utterances, and people: below that, a pool tells of single ones
 
 BANNER = (
     "Automated estimate of expressed emotion, often wrong. Not for employment, education, legal or medical decisions."
@@ -43,8 +47,8 @@ class Manners:
     per_person      : show estimates of single people and single utterances; else only of several people together
     anonymise       : speakers are "Speaker A", "Speaker B", … in all that is written
     acknowledged    : the person who runs it has read RESPONSIBLE_USE.md and said so
-    min_utterances  : fewer carry no estimate
-    min_speakers    : of a pool that is no single person's; fewer people could be told apart
+    min_utterances  : fewer carry no estimate; below 5 it is a widening as well
+    min_speakers    : of a pool that is no single person's; fewer people could be told apart. One would be `per_person`
 
     Raises InputError, with all that is wrong, where a widening was not acknowledged or the purpose refuses it.
 
@@ -61,13 +65,15 @@ class Manners:
     per_person: bool = False
     anonymise: bool = True
     acknowledged: bool = False
-    min_utterances: int = 5
-    min_speakers: int = 2
+    min_utterances: int = SMALL_CELL
+    min_speakers: int = SEVERAL
 
     def __post_init__(self) -> None:
         if self.modality not in MODALITIES:
             raise InputError(f"modality: expected {', '.join(MODALITIES)}, got {self.modality!r}")
-        problems = []
+        problems = self._of_another_kind()
+        if problems:  # a word such as "no" is true to Python, and must not switch on what it was to switch off
+            raise InputError(f"purpose {self.purpose.name}: not like this", problems)
         if self.hears and self.purpose.voice == "refused":
             problems.append(f"modality={self.modality}: voices are refused for this purpose. {self.purpose.note}")
         elif self.hears and not self.acknowledged:
@@ -80,11 +86,33 @@ class Manners:
             problems.append(
                 f"min_utterances and min_speakers count from 1, got {self.min_utterances}, {self.min_speakers}"
             )
+        elif self.min_utterances < SMALL_CELL and not self.acknowledged:
+            problems.append(f"min_utterances={self.min_utterances} shows cells of fewer than {SMALL_CELL} utterances")
+        if self.min_speakers == 1 and not self.per_person:
+            problems.append("min_speakers=1 shows pools of one person: that is per_person=true")
         if problems:
             hint = "Stay with modality=text per_person=false anonymise=true, which is the default."
             if self.purpose.voice != "refused" or not self.hears:
                 hint = "Read RESPONSIBLE_USE.md; if it is lawful and agreed to, say acknowledge_restrictions=true."
             raise InputError(f"purpose {self.purpose.name}: not like this", problems, hint=hint)
+
+    def _of_another_kind(self) -> list[str]:
+        switches = {
+            "per_person": self.per_person,
+            "anonymise": self.anonymise,
+            "acknowledge_restrictions": self.acknowledged,
+        }
+        counts = {"min_utterances": self.min_utterances, "min_speakers": self.min_speakers}
+        wrong = [
+            f"{name}: expected true or false, got {value!r}"
+            for name, value in switches.items()
+            if not isinstance(value, bool)
+        ]
+        return wrong + [
+            f"{name}: expected a whole number, got {value!r}"
+            for name, value in counts.items()
+            if not isinstance(value, int) or isinstance(value, bool)
+        ]
 
     @property
     def hears(self) -> bool:
@@ -99,6 +127,8 @@ def purpose_of(config: Mapping[str, object]) -> Purpose:
     problems += [f"{key}: no such key" for key in config if key not in wanted]
     if config.get("voice") not in ("acknowledged", "refused"):
         problems.append(f"voice: expected acknowledged or refused, got {config.get('voice')!r}")
+    elif config["voice"] != "refused" and _refuses(str(config.get("name"))):
+        problems.append(f"voice: it is refused for {config['name']}, whatever is set; another purpose has another name")
     if problems:
         raise InputError("purpose: not as expected", problems, hint="See conf/purpose/ for examples.")
     return Purpose(**{key: str(config[key]) for key in wanted})  # type: ignore[arg-type]  # just looked at
@@ -110,13 +140,26 @@ def named_purpose(name: str) -> Purpose:
     >>> named_purpose("team_meetings").voice
     'refused'
     """
-    from fusion.cli import conf_folder
     from fusion.valence import read_yaml
 
-    there = {path.stem: path for path in (conf_folder() / "purpose").glob("*.yaml")}
+    there = _packaged()
     if name not in there:
         raise InputError(f"purpose: there is no {name!r}", hint=f"There is {', '.join(sorted(there))}.")
     return purpose_of(read_yaml(there[name]))
+
+
+def _packaged() -> dict[str, Path]:
+    from fusion.cli import conf_folder
+
+    return {path.stem: path for path in (conf_folder() / "purpose").glob("*.yaml")}
+
+
+def _refuses(name: str) -> bool:
+    """Whether Emofuse's own purpose of that name refuses voices."""
+    from fusion.valence import read_yaml
+
+    path = _packaged().get(name)
+    return path is not None and read_yaml(path).get("voice") == "refused"
 
 
 def anonymised(transcript: Transcript) -> tuple[Transcript, dict[str, str]]:
@@ -134,6 +177,19 @@ def anonymised(transcript: Transcript) -> tuple[Transcript, dict[str, str]]:
     return replace(transcript, utterances=renamed), names
 
 
+def numbered(transcript: Transcript) -> Transcript:
+    """Utterances by number, where ids of the file hold letters: those of Kaldi, and of many a CSV, begin with who speaks.
+
+    >>> from fusion.meeting.transcript import Utterance
+    >>> [u.id for u in numbered(Transcript((Utterance("ann-07", 0, 1, "hi", "ann"),), "kaldi")).utterances]
+    ['1']
+    """
+    if not any(letter.isalpha() for said in transcript.utterances for letter in said.id):
+        return transcript
+    said = tuple(replace(u, id=str(number)) for number, u in enumerate(transcript.utterances, start=1))
+    return replace(transcript, utterances=said)
+
+
 def letters(number: int) -> str:
     """0 -> A, 25 -> Z, 26 -> AA.
 
@@ -149,6 +205,20 @@ def letters(number: int) -> str:
 
 
 def mentioned(names: Sequence[str], text: str) -> list[str]:
-    """Which of the speakers' names stand in a text: what anonymising could not take away."""
+    """Which of the speakers' names stand in a text, whole or in part: what anonymising could not take away.
+
+    >>> mentioned(["Anna Lee", "Al", "Speaker 1", "王芳"], "Also ask anna, says the speaker; 王芳也在")
+    ['Anna Lee', '王芳']
+    """
     folded = text.casefold()
-    return [name for name in names if name.casefold() in folded]
+    words = set(re.findall(r"\w+", folded))
+
+    def stands(name: str) -> bool:
+        if LABEL.fullmatch(name):
+            return False
+        parts = re.findall(r"\w+", name.casefold())
+        if not name.isascii() and name.casefold() in folded:  # scripts without spaces have no words to look among
+            return True
+        return " ".join(parts) in words or any(part in words for part in parts if len(part) > 2)
+
+    return [name for name in names if stands(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fusion.meeting.transcript import Transcript
 
 FEW_SPEAKERS = "too few people to hide among"
 PER_PERSON = "estimates of single people are not shown"
+COARSE = 10.0  # s; an alert's own times are those of an utterance that was estimated so
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Meeting:
     overall, speakers, topics, windows, items : pools
     notes     : what a reader must know: mended times, offsets that could not be verified, labels without a valence
     audio     : the recording, where outputs may point to it
+    published : what may not be shown has been taken out
     """
 
     title: str
@@ -112,20 +115,23 @@ class Meeting:
     minutes: Minutes | None = None
     notes: tuple[str, ...] = ()
     audio: Path | None = None
+    published: bool = False
 
 
 def publish(meeting: Meeting) -> Meeting:
     """What may be shown of a meeting, by its manners; every output is written from this.
 
     Without `per_person`: no estimate of a single utterance or speaker, nor of a pool of fewer than `min_speakers`
-    people; of alerts only those on topics and on the whole, of their evidence the times alone, and only where they
-    rest on that many people; of the conversation no single speaker's part.
+    people; of alerts only those on topics and on the whole, and only where they rest on that many people and on
+    `min_utterances`. Their evidence is left out and their times are those of `COARSE` seconds, as each utterance that
+    supports an alert is one that was estimated so. Of the conversation no single speaker's part.
     """
     manners = meeting.manners
-    if manners.per_person:
+    if manners.per_person or meeting.published:
         return meeting
     return replace(
         meeting,
+        published=True,
         estimates=tuple(
             Estimate(e.utterance, overlap=e.overlap, reason=e.reason or PER_PERSON) for e in meeting.estimates
         ),
@@ -134,7 +140,9 @@ def publish(meeting: Meeting) -> Meeting:
         topics=tuple(replace(topic, pooled=_enough(topic.pooled, manners)) for topic in meeting.topics),
         windows=tuple(replace(window, pooled=_enough(window.pooled, manners)) for window in meeting.windows),
         items=tuple(replace(item, pooled=_enough(item.pooled, manners)) for item in meeting.items),
-        alerts=tuple(_without_people(alert) for alert in meeting.alerts if _is_shared(alert, manners)),
+        alerts=tuple(
+            _without_people(alert, meeting.duration_s) for alert in meeting.alerts if _is_shared(alert, manners)
+        ),
         conversation=replace(meeting.conversation, speakers=()),
     )
 
@@ -148,12 +156,19 @@ def _enough(pooled: Pooled, manners: Manners) -> Pooled:
 
 def _is_shared(alert: Alert, manners: Manners) -> bool:
     people = {evidence.speaker for evidence in alert.evidence} - {None}
-    return alert.scope != "speaker" and len(people) >= manners.min_speakers
+    many = len(people) >= manners.min_speakers and alert.utterances >= manners.min_utterances
+    return alert.scope != "speaker" and many
 
 
-def _without_people(alert: Alert) -> Alert:
-    hidden = tuple(
-        replace(evidence, value=alert.mean, scores={}, speaker=None, confidence=None, text=None)
-        for evidence in alert.evidence
+def _without_people(alert: Alert, duration: float) -> Alert:
+    def until(time: float) -> float:
+        return min(math.ceil(time / COARSE) * COARSE, max(duration, time))
+
+    return replace(
+        alert,
+        evidence=(),
+        start_s=math.floor(alert.start_s / COARSE) * COARSE,
+        end_s=until(alert.end_s),
+        fired_s=until(alert.fired_s),
+        peak_s=until(alert.peak_s),
     )
-    return replace(alert, evidence=hidden)

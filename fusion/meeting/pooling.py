@@ -28,7 +28,7 @@ class Pooled:
     scope, name   : what they have in common: "speaker" and who, "topic", "item", "window" or "meeting"
     utterances    : how many there are; `counted` of them count: estimated, and a second or longer
     seconds       : of speech in all of them; `coverage` is the share of it in utterances that count and have a valence
-    speakers      : how many different people speak
+    speakers      : of how many different people those that count are
     probabilities : label -> pooled probability, weighted as `weight_of` says; empty where `withheld` says why
     valence       : of the pooled probabilities, with `interval` = (low, high), a 95 % percentile bootstrap over utterances;
                     None where less than half of the probability has one, in the pool or in many of the draws
@@ -85,7 +85,8 @@ def pool(
     counting = [estimate for estimate in estimates if estimate.weight > 0 and estimate.probabilities]
     seconds = sum(estimate.utterance.seconds for estimate in estimates)
     valued = sum(estimate.utterance.seconds for estimate in counting if estimate.valence is not None)
-    people = {estimate.utterance.speaker for estimate in estimates} - {None}
+    # of those who count: a "yes" of half a second beside one person's words makes no two people of them
+    people = {estimate.utterance.speaker for estimate in counting} - {None}
     found = Pooled(
         scope=scope,
         name=name,

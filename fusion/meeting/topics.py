@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from extractors.types import Extractor
 from fusion.meeting.alignment import Aligned
 from fusion.meeting.minutes import Minutes
+from fusion.meeting.minutes.tokens import count_words
 from fusion.meeting.transcript import Transcript
 
 TOUCHING = 1.0  # s between two stretches that are one
@@ -19,8 +20,11 @@ def topics_of(
 ) -> list[tuple[str, Spans]]:
     """Names and stretches, in order of time.
 
-    With minutes, a topic is a section: the stretches of the best evidence of its items. Without, by change of content.
+    With minutes, a topic is a section: the stretches of the best evidence of its items. Without, by change of content;
+    where nobody knows what was said (an RTTM alone), there is none.
     """
+    if minutes is None and not any(count_words(said.text) for said in transcript.utterances):
+        return []
     if minutes is None:
         from fusion.meeting.alignment.topics import topics_by_change
 

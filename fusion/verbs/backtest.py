@@ -24,7 +24,7 @@ from extractors.files import write_text
 from fusion.alerts.alert import Alert
 from fusion.alerts.backtest import Backtest, backtest
 from fusion.alerts.labelled import LabelledEpisode, read_episodes
-from fusion.alerts.report import NOTICE, read_alerts, write_alerts
+from fusion.alerts.report import NOTICE, check_writable, read_alerts, write_alerts
 from fusion.alerts.rule import Rule
 from fusion.alerts.rules import read_rules
 from fusion.alerts.terminal import backtest_table
@@ -43,6 +43,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.output) if cfg.output else run_dir
     if not isinstance(cfg.slack_s, int | float) or isinstance(cfg.slack_s, bool) or not cfg.slack_s >= 0:
         raise InputError(f"slack_s: expected seconds from 0, got {cfg.slack_s!r}")
+    check_writable(folder)
     valence: ValenceMap | None
     if cfg.alerts is not None:
         alerts, rules, seconds, valence = _told_before(cfg)
@@ -80,9 +81,12 @@ def _told_before(
     """What an earlier watch found, and by which rules."""
     alerts, content = read_alerts(cfg.alerts)
     rules = read_rules(content["rules"], where=f"{cfg.alerts}: rules")
-    seconds = {one["name"]: float(one["seconds"]) for one in content["recordings"]}
-    known = content["valence"]
-    return alerts, rules, seconds, None if known is None else ValenceMap(known["map"], known["values"])
+    try:
+        seconds = {one["name"]: float(one["seconds"]) for one in content["recordings"]}
+        known = content["valence"]
+        return alerts, rules, seconds, None if known is None else ValenceMap(known["map"], known["values"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{cfg.alerts} is not as `emofuse watch` writes it: {error!r}") from error
 
 
 def _content(

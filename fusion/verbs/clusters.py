@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
     found = find_clusters(collection, space, settings)
     log.info("\n%s\n", how_found(found))
     console = Console()
-    console.print(clusters_table(found))
+    console.print(clusters_table(found, width=console.width))
     speakers = profiles_table(found)
     if speakers is not None:
         console.print()

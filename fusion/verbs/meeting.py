@@ -9,46 +9,55 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from yaml import YAMLError
 
 from extractors.errors import EmofuseError, InputError
 from fusion.alerts import Rule, check_rules, load_rules
 from fusion.cli import verb
-from fusion.meeting.enrich import Settings, enrich
+from fusion.meeting.enrich import enrich
 from fusion.meeting.estimators import Estimator, open_estimator
-from fusion.meeting.manners import BANNER, Manners, purpose_of
+from fusion.meeting.manners import BANNER, Manners, mentioned, purpose_of
 from fusion.meeting.meeting import Meeting, publish
 from fusion.meeting.minutes import read_minutes
 from fusion.meeting.notify import check_settings, notify, secret_of
 from fusion.meeting.outputs.report import says
-from fusion.meeting.outputs.write import write_outputs
+from fusion.meeting.outputs.write import check_folder, write_outputs
 from fusion.meeting.pooling import Pooled
+from fusion.meeting.settings import Settings
+from fusion.meeting.transcript import Transcript
 from fusion.meeting.transcripts import account, read_transcript
 from fusion.valence import ValenceMap, load_valence
 
 log = logging.getLogger(__name__)
 
 SHOWN = 20  # items in the terminal; the report has all
-PATHS = {name: name for name in ("audio", "transcript", "minutes", "rttm", "title")}
+# taken as they stand: paths and titles with commas; and mappings, as Hydra puts no new key into one of its own
+LITERAL = {
+    name: name for name in ("audio", "transcript", "minutes", "rttm", "title", "output", "speaker_map", "columns")
+}
 
 
-@verb("meeting", literal=PATHS)
+@verb("meeting", literal=LITERAL)
 def main(cfg: DictConfig) -> None:
     """Enrich one meeting and write its report. What is wrong is found before anything is computed."""
     manners = manners_of(cfg)
     if cfg.notify.url is not None:
         check_settings(cfg.notify.url, secret_of(cfg.notify.secret_env))
+    settings = Settings(cfg.longest_s, cfg.window_s, cfg.verify_offset)
+    folder = _path(cfg.output) if cfg.output else Path(HydraConfig.get().runtime.output_dir)
     transcript = read_transcript(
         _path(cfg.transcript),
         format=cfg.format,
-        speaker_map=_plain(cfg.speaker_map),
-        exclude_speakers=list(cfg.exclude_speakers),
-        offset=float(cfg.offset),
+        speaker_map=_mapping("speaker_map", cfg.speaker_map),
+        exclude_speakers=_names("exclude_speakers", cfg.exclude_speakers),
+        offset=cfg.offset,
         rttm=None if cfg.rttm is None else _path(cfg.rttm),
-        columns=_plain(cfg.columns) or None,
+        columns=_mapping("columns", cfg.columns) or None,
     )
     for line in account(transcript):  # cues in, utterances out, and what was left out and why
         log.info("%s", line)
@@ -66,6 +75,9 @@ def main(cfg: DictConfig) -> None:
         text_model=cfg.text_model,
     )
     valence = load_valence(cfg.valence, labels=estimator.labels)
+    rules = _rules(cfg, estimator, valence)
+    given = (cfg.audio, cfg.transcript, cfg.minutes, cfg.rttm)
+    check_folder(folder, [_path(one) for one in given if one is not None])
     meeting = publish(
         enrich(
             transcript,
@@ -75,13 +87,12 @@ def main(cfg: DictConfig) -> None:
             store=instantiate(cfg.store),
             audio=audio,
             minutes=minutes,
-            rules=_rules(cfg, estimator, valence),
+            rules=rules,
             encoder=instantiate(cfg.text),
-            title=cfg.title or _path(cfg.transcript).stem,
-            settings=Settings(cfg.longest_s, cfg.window_s, cfg.verify_offset),
+            title=_title(cfg, transcript, manners),
+            settings=settings,
         )
     )
-    folder = _path(cfg.output) if cfg.output else Path(HydraConfig.get().runtime.output_dir)
     written = write_outputs(meeting, folder)
     Console().print(meeting_table(meeting))
     log.info(
@@ -164,8 +175,35 @@ def _notify(cfg: DictConfig, meeting: Meeting, folder: Path, names: list[str]) -
         log.warning("%s", error)
 
 
+def _title(cfg: DictConfig, transcript: Transcript, manners: Manners) -> str:
+    """As given; else the transcript's file name, unless that says who speaks and nobody is to be named."""
+    if cfg.title:
+        return str(cfg.title)
+    name = _path(cfg.transcript).stem
+    speakers = {u.speaker for u in transcript.utterances if u.speaker is not None}
+    return "meeting" if manners.anonymise and mentioned(sorted(speakers), name.replace("_", " ")) else name
+
+
 def _path(value: Any) -> Path:
     return Path(str(value)).expanduser()
+
+
+def _mapping(name: str, value: Any) -> dict[str, str]:
+    """{SPEAKER_00: Anna}, from a file's mapping or from the words of the command line."""
+    try:
+        found = OmegaConf.create(str(value)) if isinstance(value, str) else value
+        plain = _plain({} if found is None else found)
+    except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AssertionError):
+        plain = {"": None}
+    if not all(key and isinstance(one, str | int) for key, one in plain.items()):
+        raise InputError(f"{name}: expected names with names, got {value!r}", hint=f"Write {name}='{{old: new}}'.")
+    return {key: str(one) for key, one in plain.items()}
+
+
+def _names(name: str, value: Any) -> list[str]:
+    if not isinstance(value, ListConfig | list) or any(one is None for one in value):
+        raise InputError(f"{name}: expected a list of names, got {value!r}", hint=f"Write {name}=[Anna,Ben], or [].")
+    return [str(one) for one in value]
 
 
 def _plain(config: Any) -> dict[str, Any]:

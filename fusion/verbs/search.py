@@ -63,13 +63,16 @@ def main(cfg: DictConfig) -> None:
     if not hits:
         log.warning("nothing found%s", f" under where={cfg.where}" if cfg.where else "")
         return
-    Console().print(hits_table(hits, caption=_caption(about)))
+    console = Console()
+    console.print(hits_table(hits, caption=_caption(about), width=console.width))
     log.info("%d hits in %s", len(hits), output)
 
 
 def _check(cfg: DictConfig) -> None:
     """What would only be known after the long work."""
     problems = []
+    if not str(cfg.query).strip():  # and where none was given at all, Hydra's own words
+        problems.append("query: expected a clip, a file or a text, got nothing")
     if isinstance(cfg.k, bool) or not isinstance(cfg.k, int) or cfg.k < 1:
         problems.append(f"k: expected how many clips, at least 1, got {cfg.k!r}")
     if cfg.mode not in MODES:

@@ -136,7 +136,8 @@ def _one_against_all(
     title = f"{_name(cfg.a)} and the {len(found)} clips most like it"
     figure = distribution_figure(percentiles, found.cosines.tolist(), names, title=title, space=space.name)
     write_bytes(run_dir / "similar.png", png(figure))
-    Console().print(nearest_table(frame, about))
+    console = Console()
+    console.print(nearest_table(frame, about, width=console.width))
     log.info("\npicture %s\ntable   %s", run_dir / "similar.png", run_dir / "similar.csv")
 
 

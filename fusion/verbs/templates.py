@@ -93,7 +93,7 @@ def _score(cfg: DictConfig, run_dir: Path, *, one: bool) -> None:
         raise InputError("expected clips to score", hint='Give audio=x.wav, text="…", data.path=more.csv or vectors=….')
     templates = load_templates(Path(cfg.templates))
     log.info("templates of %s, made with %s", ", ".join(templates.labels), templates.maker.name)
-    source = open_vectors(cfg, run_dir)
+    source = open_vectors(cfg, run_dir, rows=not one)
     templates.maker.check_same(source.maker)  # before anything is embedded
     if one:
         audio = None if cfg.clip.audio is None else Path(cfg.clip.audio).expanduser()

@@ -31,14 +31,15 @@ def main(cfg: DictConfig) -> None:
     from fusion.explore.trajectory.recording import Recording
 
     shown = _whole("shown", cfg.shown)
-    folder = Path(cfg.output) if cfg.output else Path(HydraConfig.get().runtime.output_dir)
+    audio = Path(cfg.audio).expanduser()  # no shell does so behind a =
+    folder = Path(cfg.output).expanduser() if cfg.output else Path(HydraConfig.get().runtime.output_dir)
     if folder.is_file():
         raise InputError(f"output: expected a folder, got the file {folder}")
-    Recording(cfg.audio)  # what cannot be read is refused before a model loads
+    Recording(audio)  # what cannot be read is refused before a model loads
     search, transcript = _search(cfg.changes), _transcript(cfg)
     predictor = _predictor(cfg)
     found = trajectory(
-        cfg.audio,
+        audio,
         None if predictor else instantiate(cfg.speech),
         bundle=predictor,
         transcript=transcript,
@@ -60,7 +61,8 @@ def changes_table(found: Any, shown: int) -> Table:
     from fusion.explore.trajectory.said import CAUTION, clock
 
     changes = found.strongest(shown)
-    title = f"{found.name}: {clock(found.seconds)}, {clock(found.spoken_s)} spoken, {len(found.changes)} changes"
+    many = f"{len(found.changes)} change{'' if len(found.changes) == 1 else 's'}"
+    title = f"{found.name}: {clock(found.seconds)}, {clock(found.spoken_s)} spoken, {many}"
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("no.", "time", *(["speaker"] if found.speakers else []), "before → after"):
         table.add_column(name, justify="right" if name in ("no.", "time") else "left")
@@ -106,7 +108,9 @@ def _transcript(cfg: DictConfig) -> Any:
         return None
     from fusion.meeting.transcripts import read_transcript
 
-    return read_transcript(cfg.transcript, exclude_speakers=[str(name) for name in cfg.exclude_speakers])
+    return read_transcript(
+        Path(cfg.transcript).expanduser(), exclude_speakers=[str(name) for name in cfg.exclude_speakers]
+    )
 
 
 def _predictor(cfg: DictConfig) -> Any:
@@ -115,7 +119,7 @@ def _predictor(cfg: DictConfig) -> Any:
     from fusion.predictor import Predictor
 
     return Predictor.from_bundle(
-        Path(cfg.bundle),
+        Path(cfg.bundle).expanduser(),
         trusted=tuple(cfg.trusted),
         device=cfg.device,
         sources={"speech": cfg.speech_model, "text": cfg.text_model},

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from fusion.alerts.alert import Alert
 from fusion.alerts.engine import AlertEngine, in_order
-from fusion.alerts.report import NOTICE, alerts_json, write_alerts
+from fusion.alerts.report import NOTICE, alerts_json, check_writable, write_alerts
 from fusion.alerts.rule import Rule
 from fusion.alerts.terminal import alerts_table
 from fusion.cli import verb
@@ -47,10 +47,12 @@ class Found:
 def main(cfg: DictConfig) -> None:
     """Follow the rules; print the alerts, and write alerts.json, alerts.csv and evidence.csv."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    folder = Path(cfg.output) if cfg.output else run_dir
     rules = rules_of(cfg)  # what is wrong with them is known before anything heavy loads
     load_valence(cfg.valence)
+    check_writable(folder)
     found = follow(watched(cfg, run_dir), rules, cfg.valence)
-    files = write_alerts(Path(cfg.output) if cfg.output else run_dir, found.content, found.alerts)
+    files = write_alerts(folder, found.content, found.alerts)
     if found.alerts:
         Console().print(alerts_table(found.alerts))
     tell(found, rules)

@@ -46,7 +46,7 @@ class Watched:
 
 def rules_of(cfg: DictConfig) -> tuple[Rule, ...]:
     """The rules that the configuration names: `when=` one line, or `rules=` a set; `settings=` are put over each."""
-    settings = OmegaConf.to_container(cfg.settings) if cfg.settings else {}
+    settings = OmegaConf.to_container(cfg.settings) if OmegaConf.is_config(cfg.settings) else cfg.settings or {}
     if not isinstance(settings, dict):
         raise InputError(f"settings: expected a mapping such as {{scope: meeting, tau_s: 5}}, got {settings!r}")
     over = {str(key): value for key, value in settings.items()}

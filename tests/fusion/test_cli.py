@@ -46,6 +46,7 @@ def emofuse(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]
         (["train", "data.path=x.csv", "seed=abc", "evaluation.coverage=7"], "evaluation.coverage: expected a share"),
         (["train", "+extraction.max_fail=0.1"], "did you mean max_failed?"),
         (["train", "data.path=x.csv", "resume=nowhere"], "resume: expected the folder of an interrupted run"),
+        (["train", "data.path=x.csv", "loss=null"], "loss=null: expected one of"),
         (["predict"], "bundle: expected a value"),
         (["predict", "bundle=nowhere", "text=It's late, go!"], "nowhere is not a bundle"),
         (["predict", "--experimental-rerun", "config.pickle"], "reads a pickle"),

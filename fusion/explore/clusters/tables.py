@@ -5,46 +5,48 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from fusion.explore.clusters.profiles import FEW, columns_shown, named
 from fusion.explore.clusters.result import Cluster, Clusters
 from fusion.explore.clusters.said import notes_on
+from fusion.explore.fitting import Column, fitted, left_out
 
 SCHEMA = "emofuse.clusters/1"
 SHOWN = 30  # clusters on the terminal
 SHOWN_SPEAKERS = 12
 SHOWN_COLUMNS = 10
 SHOWN_WORDS = 5
-LONGEST_ID = 28  # characters
+LEAST_ID, LONGEST_ID = 18, 28  # characters
+LEAST_SAID = 18  # of labels, scores or words
 
 
-def clusters_table(found: Clusters) -> Table:
-    """A row a cluster: how large and firm it is, its medoid, and what is known of its clips."""
-    labels = any(cluster.labels for cluster in found.clusters)
-    scores = any(cluster.scores for cluster in found.clusters)
-    words = any(cluster.words for cluster in found.clusters)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "clips", "share", "silhouette", "again"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("medoid", no_wrap=True, max_width=LONGEST_ID, overflow="ellipsis")
-    for heading, there in (("labels", labels), ("scores", scores), ("words", words)):
-        if there:
-            table.add_column(heading, max_width=34)
-    for cluster in found.clusters[:SHOWN]:
-        table.add_row(
-            str(cluster.number),
-            f"{cluster.clips:,}",
-            f"{cluster.share:.1%}",
-            _signed(cluster.silhouette),
-            "" if cluster.jaccard is None else f"{cluster.jaccard:.2f}",
-            Text(found.collection.ids[cluster.nearest[0]]),
-            *([Text(labels_said(cluster))] if labels else []),
-            *([Text(scores_said(cluster))] if scores else []),
-            *([Text(" ".join(word for word, _ in cluster.words[:SHOWN_WORDS]))] if words else []),
-        )
-    return table
+def clusters_table(found: Clusters, *, width: int = 80) -> Group:
+    """A row a cluster, in at most `width` characters: how large and firm it is, its medoid, and what is known of its clips."""
+    shown = found.clusters[:SHOWN]
+    again = ["" if cluster.jaccard is None else f"{cluster.jaccard:.2f}" for cluster in shown]
+    columns = [
+        Column("", [str(cluster.number) for cluster in shown], right=True),
+        Column("clips", [f"{cluster.clips:,}" for cluster in shown], right=True),
+        Column("share", [f"{cluster.share:.1%}" for cluster in shown], right=True),
+        Column("silhouette", [_signed(cluster.silhouette) for cluster in shown], right=True),
+        *([Column("again", again, right=True)] if any(again) else []),
+        Column("medoid", [found.collection.ids[c.nearest[0]] for c in shown], least=LEAST_ID, most=LONGEST_ID),
+    ]
+    for spare, (heading, said) in enumerate(
+        (
+            ("labels", [labels_said(cluster) for cluster in shown]),
+            ("scores", [scores_said(cluster) for cluster in shown]),
+            ("words", [" ".join(word for word, _ in cluster.words[:SHOWN_WORDS]) for cluster in shown]),
+        ),
+        start=1,
+    ):
+        if any(said):
+            columns.append(Column(heading, said, least=LEAST_SAID, spare=spare))
+    table, missing = fitted(columns, width)
+    return Group(table, *([Text(left_out(missing, "clusters.json"), style="dim")] if missing else []))
 
 
 def profiles_table(found: Clusters) -> Table | None:

@@ -13,7 +13,7 @@ from extractors.keys import embedding_key
 from extractors.types import Float32
 from fusion.explore.opening import AUDIO_SUFFIXES
 from fusion.explore.search.hits import Match, Rows
-from fusion.explore.sources import ARRAY, VectorSource
+from fusion.explore.sources import ARRAY, VectorSource, check_heard
 
 Query = str | Path | Float32
 
@@ -74,6 +74,8 @@ def asked(
         unit = rows.unit(name)
         assert unit is not None
         _check_direction(unit, name)
+        if rows.maker.modality == "speech":
+            check_heard(*(match.metadata.get(about) for about in ("audio", "start", "end")))
         heard = rows.maker.modality != "text"  # a sentence that others said too is worth finding
         audio = match.metadata.get("audio") if heard else None
         key = match.key if heard else None

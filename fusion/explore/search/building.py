@@ -28,7 +28,7 @@ from fusion.explore.search.streams import Listing, Places, Stream, sampled
 from fusion.explore.search.tables import TEXT, check_language, index_text
 from fusion.explore.similar.contents import Contents
 from fusion.explore.similar.reference import reference
-from fusion.explore.space import Space, space_of
+from fusion.explore.space import KINDS, Space, space_of
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +100,8 @@ def build(
 def update(folder: Path, record: Record, stream: Stream, *, space: Space, store: Path) -> Record:
     """Bring the index up to date: rows that are new or changed come in, those that are gone go. Nothing else is computed.
 
-    Where the columns are others, or the index has doubled since it was trained, it is built anew. A process that is killed
-    meanwhile leaves an index that the next update completes.
+    Where the columns are others, or there are twice or half as many rows as its statistics are of, it is built anew. A
+    process that is killed meanwhile leaves an index that the next update completes.
     """
     with _building(folder):
         state = stream.state()
@@ -113,7 +113,7 @@ def update(folder: Path, record: Record, stream: Stream, *, space: Space, store:
         new, gone = np.flatnonzero(~np.isin(marks, there)), there[~np.isin(there, marks)]
         types = {column: str(values.type) for column, values in columns.items()}
         other_columns = types != dict(record.columns)
-        outgrown = len(listing) >= TRAINED_FROM and len(listing) > 2 * record.trained
+        outgrown = _outgrown(len(listing), record, space)
         if not (other_columns or outgrown):
             schema = _schema(columns, stream.maker.dim)
             _delete(table, gone)
@@ -122,6 +122,8 @@ def update(folder: Path, record: Record, stream: Stream, *, space: Space, store:
                 table.add(pa.RecordBatchReader.from_batches(schema, batches))
             if len(new) or len(gone):
                 merge_fragments(table)  # takes new rows into the vector, keyword and column indexes as well
+                if _has_texts(columns) and not any(TEXT in index.columns for index in table.list_indices()):
+                    index_text(table, record.language)  # the first texts that there are
             updated = replace(record, rows=table.count_rows(), state=state)
             updated.write(folder)
             if len(new) or len(gone):
@@ -129,9 +131,19 @@ def update(folder: Path, record: Record, stream: Stream, *, space: Space, store:
                 # who searches meanwhile keeps the version that he opened: an hour is longer than any search
                 table.optimize(cleanup_older_than=timedelta(hours=1))
             return updated
-    log.info("index: %s; it is built anew", "its columns changed" if other_columns else "it has outgrown its training")
+    log.info(
+        "index: %s; it is built anew", "its columns changed" if other_columns else "its statistics are of other rows"
+    )
     kept = record.asked_space if outgrown else record.space
     return build(folder, stream, space=kept, asked=record.asked_space, store=store, language=record.language)
+
+
+def _outgrown(rows: int, record: Record, space: Space) -> bool:
+    """Whether so many rows are too many or too few for what the index was trained on and its space was fitted to."""
+    if rows >= TRAINED_FROM or record.trained:
+        return (rows >= TRAINED_FROM and rows > 2 * record.trained) or 2 * rows < record.trained
+    fitted = space.kind != "raw" and record.asked_space in KINDS  # and not a space that the user named
+    return fitted and not space.rows / 2 <= rows <= 2 * space.rows
 
 
 def _batches(
@@ -184,8 +196,12 @@ def _index_columns(table: Table, columns: Mapping[str, pa.Array], language: str 
     for name in CATEGORIES:
         if name in columns and columns[name].null_count < len(columns[name]):
             table.create_index(name, config=Bitmap())
-    if TEXT in columns and columns[TEXT].null_count < len(columns[TEXT]):
+    if _has_texts(columns):
         index_text(table, language)
+
+
+def _has_texts(columns: Mapping[str, pa.Array]) -> bool:
+    return TEXT in columns and columns[TEXT].null_count < len(columns[TEXT])
 
 
 def _index_vectors(table: Table, rows: int) -> int:

@@ -11,7 +11,7 @@ from lancedb.table import Table
 from extractors.types import Float32
 from fusion.explore.collection import Collection, Maker
 from fusion.explore.search.columns import ID, KEY, metadata_columns
-from fusion.explore.search.filters import checked, columns_to_filter
+from fusion.explore.search.filters import applied, checked, columns_to_filter
 from fusion.explore.search.hits import Match
 from fusion.explore.search.tables import TEXT, best, check_language, in_memory, index_text, match_of, saying
 from fusion.explore.similar.contents import Contents
@@ -73,9 +73,10 @@ class ExactRows:
 
     def saying(self, words: str, k: int, *, where: str | None = None) -> list[Match]:
         condition = checked(where, self._schema)
-        if not self._heard:
+        if not self.reads:
             return []
-        found = saying(self._said, words, k, condition)
+        with applied(where):
+            found = saying(self._said, words, k, condition)
         return [match._replace(metadata=self._match(self._place[match.id], 0.0).metadata) for match in found]
 
     def cosines(self, unit: Float32, ids: list[str]) -> dict[str, float]:
@@ -85,7 +86,8 @@ class ExactRows:
         condition = self._conditions.get(where) or checked(where, self._schema)
         assert condition is not None
         self._conditions[where] = condition
-        found = self._table.search().where(condition).select([ROW]).to_arrow()
+        with applied(where):
+            found = self._table.search().where(condition).select([ROW]).to_arrow()
         return np.sort(found[ROW].to_numpy())
 
     def _match(self, row: int, value: float) -> Match:
@@ -101,7 +103,7 @@ class ExactRows:
         return {name: column.to_pylist() for name, column in self._arrow.items()}
 
     @property
-    def _heard(self) -> bool:
+    def reads(self) -> bool:
         return any(text for text in self._columns.get(TEXT, ()))
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import lancedb
 import pyarrow as pa
@@ -16,8 +17,11 @@ from fusion.explore.search.columns import ID, KEY
 SHOWN_COLUMNS = 20
 UNKNOWN = re.compile(r"No field named (.+?)\. Valid fields|Column (\S+) does not exist")
 PLACE = re.compile(r", /\S+\.rs:\d+(:\d+)?")  # a line of the library's source
+CALCULATED = "Arrow error: "  # before what went wrong with a value
 WRAPPERS = re.compile(r"^(Invalid (user )?input,? ?:?|Error parsing (statement|function):? ?|Schema error: )+")
 STATEMENT = re.compile(r"SELECT 1 FROM t WHERE ")
+MISFIT = re.compile(r"Received literal \w+\((.*)\) and could not convert to literal of type '(\w+)'")
+TYPES = {"Utf8": "texts", "Int64": "whole numbers", "Float64": "numbers", "Boolean": "true and false"}
 EXAMPLE = "A filter is SQL: speaker = 'anna' AND label IN ('angry', 'sad') AND end - start > 2."
 
 
@@ -46,6 +50,22 @@ def checked(where: str | None, columns: pa.Schema) -> str | None:
     except Exception as error:  # the parser has many ways to fail, a panic among them
         raise _explained(where, error, columns.names) from None
     return condition
+
+
+@contextmanager
+def applied(where: str | None) -> Iterator[None]:
+    """A filter that parses may still fail on a value that some row has: a mistake of its own, not of the search.
+
+    Raises InputError then.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if where is None or CALCULATED not in str(error):
+            raise
+        reason = PLACE.split(str(error).split(CALCULATED, 1)[1])[0].strip()
+        hint = "TRY_CAST(column AS DOUBLE) passes over what is no number."
+        raise InputError(f"where: {where}", [reason], hint=hint) from None
 
 
 def columns_to_filter(columns: Mapping[str, pa.Array]) -> pa.Schema:
@@ -99,6 +119,11 @@ def _explained(where: str, error: Exception, columns: Sequence[str]) -> InputErr
     there = ", ".join(columns[:SHOWN_COLUMNS]) + (" …" if len(columns) > SHOWN_COLUMNS else "")
     unknown = UNKNOWN.search(said)
     if unknown is None:
+        if misfit := MISFIT.search(said):
+            reason = f"{misfit[1]} is no value of a column of {TYPES.get(misfit[2], misfit[2])}"
+            if misfit[2] in ("Utf8", "Int64"):
+                reason += "; TRY_CAST(column AS DOUBLE) makes numbers of it"
+            return InputError(f"where: {where}", [reason], hint=f"{EXAMPLE} Columns: {there}.")
         reason = WRAPPERS.sub("", STATEMENT.sub("", PLACE.sub("", said))).strip()
         return InputError(f"where: {where}", [reason.splitlines()[0]], hint=f"{EXAMPLE} Columns: {there}.")
     name = (unknown[1] or unknown[2]).strip("\"'`")

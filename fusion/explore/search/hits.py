@@ -74,6 +74,10 @@ class Rows(Protocol):
     def percentiles(self) -> Reference | None: ...
     @property
     def searched(self) -> str: ...
+    @property
+    def reads(self) -> bool:
+        """Whether any row has a text."""
+
     def __len__(self) -> int: ...
     def unit(self, id: str) -> Float32 | None:
         """(dim,) the vector of a row in the space; None where there is no such row."""

@@ -22,7 +22,7 @@ from extractors.types import Float32
 from fusion.explore.collection import Maker
 from fusion.explore.search import building
 from fusion.explore.search.columns import ID, VECTOR
-from fusion.explore.search.filters import checked, quoted
+from fusion.explore.search.filters import applied, checked, quoted
 from fusion.explore.search.hits import Match
 from fusion.explore.search.record import NAME, Record, read_record
 from fusion.explore.search.streams import Stream
@@ -113,7 +113,7 @@ class VectorIndex:
 
     def nearest(self, unit: Float32, k: int, *, where: str | None = None) -> list[Match]:
         wide = self._wide(unit)
-        with self._table() as table:
+        with self._table() as table, applied(where):
             condition = self._checked(where, table)
             rows = self.record.rows if condition is None else table.count_rows(condition)
             if (rows <= EXACT_UNDER and condition is not None) or not self.record.trained or self.refine * k >= rows:
@@ -124,11 +124,16 @@ class VectorIndex:
             return [match_of(row, 1.0 - row[DISTANCE]) for row in found]
 
     def saying(self, words: str, k: int, *, where: str | None = None) -> list[Match]:
-        with self._table() as table:
+        with self._table() as table, applied(where):
             condition = self._checked(where, table)
-            if TEXT not in self.record.columns or self.record.columns[TEXT] != "string":
+            if self.record.columns.get(TEXT) != "string":
                 return []
             return saying(table, words, k, condition)
+
+    @property
+    def reads(self) -> bool:
+        with self._table() as table:
+            return self.record.columns.get(TEXT) == "string" and table.count_rows(f"{TEXT} IS NOT NULL") > 0
 
     def cosines(self, unit: Float32, ids: list[str]) -> dict[str, float]:
         if not ids:

@@ -65,7 +65,7 @@ class Searcher:
         _check(query, k, mode, words)
         if mode == "keyword":
             said = words if words is not None else str(query)
-            found = self.rows.saying(_spoken(said), k, where=where)
+            found = self._saying(said, k, where)
             return [
                 Hit(rank, match.id, keywords=match.value, metadata=match.metadata)
                 for rank, match in enumerate(found, start=1)
@@ -90,6 +90,15 @@ class Searcher:
                 return kept[:k]
             more *= 4
 
+    def _saying(self, words: str, k: int, where: str | None) -> list[Match]:
+        found = self.rows.saying(_spoken(words), k, where=where)
+        if not found and not self.rows.reads:
+            raise InputError(
+                f"keywords: none of the {len(self.rows):,} clips has a text to find words in",
+                hint="Name a manifest with a column `text`: data.path=calls.csv data.columns.text=…, or take mode=vector.",
+            )
+        return found
+
     def _hybrid(
         self,
         query: Query,
@@ -107,9 +116,7 @@ class Searcher:
         depth = max(DEPTH, k)
         near = self._nearest(what, depth, where, drop)
         said = [
-            match
-            for match in self.rows.saying(_spoken(words if words is not None else str(query)), depth, where=where)
-            if not drop(match)
+            match for match in self._saying(words if words is not None else str(query), depth, where) if not drop(match)
         ]
         fused = fused_ranks([[match.id for match in near], [match.id for match in said]])
         cosines, keywords = ({match.id: match.value for match in found} for found in (near, said))

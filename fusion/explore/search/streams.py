@@ -146,9 +146,7 @@ class ManifestStream:
 
     def listing(self) -> Listing:
         extractor = self.encoder.extractor
-        found = self.manifest.extract(
-            extractors={extractor.modality: lambda: extractor}, store=lambda: self.store, run_dir=self.encoder.run_dir
-        )
+        found = self.encoder.fill(self.manifest)
         if extractor.modality not in found.done:
             raise InputError(f"no row of the manifest has {extractor.modality}")
         every = found.done[extractor.modality][1].keys
@@ -178,19 +176,19 @@ class BundleStream:
 
     @property
     def name(self) -> str:
-        return str(self.bundle.source.path.absolute())
+        return str(self.bundle.manifest.path.absolute())
 
     def count(self) -> int:
-        return rows_about(self.bundle.source.path)
+        return rows_about(self.bundle.manifest.path)
 
     def state(self) -> str:
-        return manifest_state(self.bundle.source)
+        return manifest_state(self.bundle.manifest)
 
     def metadata(self) -> pd.DataFrame:
-        return metadata_of(self.bundle.source.read(check_audio=False))
+        return metadata_of(self.bundle.manifest.read(check_audio=False))
 
     def listing(self) -> Listing:
-        frame = self.bundle.source.read(check_audio=False)
+        frame = self.bundle.manifest.read(check_audio=False)
         check_unique(frame["id"].tolist())
         contents = [f"{file_state(clip.audio)}\0{clip.text}\0{clip.start}\0{clip.end}" for clip in clips_of(frame)]
         return Listing(frame["id"].tolist(), contents, metadata_of(frame))

@@ -4,50 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
+from fusion.explore.fitting import Column, fitted, left_out
 from fusion.explore.search.hits import Hit
 
 SHOWN = 50  # of a long list; the file holds all
-LONGEST = 60  # letters of a text
-
-
-def hits_table(hits: Sequence[Hit], *, caption: str) -> Table:
-    """A row for each hit; columns that no hit fills are left out."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False, caption_justify="left")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("id", no_wrap=True, max_width=28)
-    numbers = [name for name in FORMATS if any(getattr(hit, name) is not None for hit in hits)]
-    said = [name for name in ("label", "speaker", "text") if any(hit.metadata.get(name) for hit in hits)]
-    placed = any(hit.metadata.get("audio") for hit in hits)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in said:
-        table.add_column(name, no_wrap=name != "text", max_width=LONGEST if name == "text" else 20, overflow="ellipsis")
-    if placed:
-        table.add_column("file", no_wrap=True, overflow="ellipsis")
-    for hit in hits[:SHOWN]:
-        cells = [Text(_number(name, getattr(hit, name))) for name in numbers]  # as Text: a name may hold markup
-        cells += [Text(_short(hit.metadata.get(name))) for name in said]
-        cells += [Text(_place(hit))] if placed else []
-        table.add_row(str(hit.rank), Text(hit.id), *cells)
-    table.caption = caption + (f"\n… and {len(hits) - SHOWN:,} more in the file" if len(hits) > SHOWN else "")
-    return table
-
-
+LEAST_ID, LONGEST_ID = 28, 64  # characters
+LEAST_TEXT, LONGEST_TEXT = 12, 60
+LONGEST_NAME = 20  # of a label or speaker
 FORMATS = {"cosine": "{:+.3f}", "percentile": "{:.1f}", "keywords": "{:.2f}", "fused": "{:.4f}"}
+SPARE = {"text": 1, "label": 2, "keywords": 3, "speaker": 4, "fused": 5, "file": 6}  # the highest goes first
 
 
-def _number(name: str, value: float | None) -> str:
-    return "–" if value is None else FORMATS[name].format(value).replace("-", "−")
-
-
-def _short(value: Any) -> str:
-    text = "" if value is None else " ".join(str(value).split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def hits_table(hits: Sequence[Hit], *, caption: str, width: int = 80) -> Group:
+    """A row for each hit, in at most `width` characters; columns that no hit fills are left out."""
+    shown = hits[:SHOWN]
+    columns = [
+        Column("rank", [str(hit.rank) for hit in shown], right=True),
+        Column("id", [hit.id for hit in shown], least=LEAST_ID, most=LONGEST_ID),
+    ]
+    for name, form in FORMATS.items():
+        values = [getattr(hit, name) for hit in shown]
+        if any(value is not None for value in values):
+            cells = ["–" if value is None else form.format(value).replace("-", "−") for value in values]
+            columns.append(Column(name, cells, right=True, spare=SPARE.get(name, 0)))
+    for name in ("label", "speaker", "text"):
+        said = [str(hit.metadata.get(name) or "") for hit in shown]
+        least, most = (LEAST_TEXT, LONGEST_TEXT) if name == "text" else (None, LONGEST_NAME)
+        if any(said):
+            columns.append(Column(name, said, least=least, most=most, spare=SPARE[name]))
+    if any(files := [_place(hit) for hit in shown]):
+        columns.append(Column("file", files, spare=SPARE["file"]))
+    table, missing = fitted(columns, width)
+    lines = [caption, left_out(missing, "the file of hits")]
+    lines.append(f"… and {len(hits) - SHOWN:,} more in the file" if len(hits) > SHOWN else "")
+    return Group(table, Text("\n".join(line for line in lines if line), style="dim"))
 
 
 def _place(hit: Hit) -> str:

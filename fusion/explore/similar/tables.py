@@ -11,13 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion.explore.collection import Collection
+from fusion.explore.fitting import Column, fitted, left_out
 from fusion.explore.similar.matrix import MatrixSummary
 from fusion.explore.similar.nearest import Nearest
 from fusion.explore.similar.percentiles import Percentiles
 
 SHOWN_LABELS = 12
-LONGEST_ID = 32  # characters
-SHOWN = ("label", "speaker", "text")
+LEAST_ID, LONGEST_ID = 28, 64  # characters
+LEAST_TEXT, LONGEST_TEXT, LONGEST_NAME = 16, 60, 20
+SHOWN = {"label": 2, "speaker": 3, "text": 1}  # the highest is left out first where not all fit
 
 
 def pair_table(about: Mapping[str, Any]) -> Table:
@@ -73,20 +75,21 @@ def nearest_frame(found: Nearest, collection: Collection, percentiles: Percentil
     )
 
 
-def nearest_table(frame: pd.DataFrame, about: Mapping[str, Any]) -> Table:
-    """The frame in brief."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title_justify="left", caption_justify="left")
-    longest = int(frame["id"].str.len().max())
-    table.add_column("id", no_wrap=True, min_width=min(longest, LONGEST_ID), max_width=LONGEST_ID)
-    table.add_column("cosine", justify="right", no_wrap=True, min_width=6)
-    table.add_column("percentile", justify="right", no_wrap=True, min_width=10)
-    shown = [name for name in SHOWN if name in frame and frame[name].notna().any()]
-    for name in shown:  # what a narrow terminal cuts is the text
-        table.add_column(name, no_wrap=True, max_width=48, min_width=None if name == "text" else 8)
-    for _, row in frame.iterrows():
-        cells = [Text("" if pd.isna(row[name]) else str(row[name])) for name in shown]
-        table.add_row(Text(str(row["id"])), _signed(row["cosine"]), f"{row['percentile']:.1f}", *cells)
-    table.caption = f"{about['space']}; percentile among {about['random_pairs']:,} random pairs"
+def nearest_table(frame: pd.DataFrame, about: Mapping[str, Any], *, width: int = 80) -> Table:
+    """The frame in brief, in at most `width` characters."""
+    columns = [
+        Column("id", [str(name) for name in frame["id"]], least=LEAST_ID, most=LONGEST_ID),
+        Column("cosine", [_signed(value) for value in frame["cosine"]], right=True),
+        Column("percentile", [f"{value:.1f}" for value in frame["percentile"]], right=True),
+    ]
+    for name, spare in SHOWN.items():
+        if name in frame and frame[name].notna().any():
+            least, most = (LEAST_TEXT, LONGEST_TEXT) if name == "text" else (None, LONGEST_NAME)
+            cells = ["" if pd.isna(value) else str(value) for value in frame[name]]
+            columns.append(Column(name, cells, least=least, most=most, spare=spare))
+    table, missing = fitted(columns, width)
+    lines = [f"{about['space']}; percentile among {about['random_pairs']:,} random pairs"]
+    table.caption = Text("\n".join([*lines, *filter(None, [left_out(missing, "similar.csv")])]))
     return table
 
 

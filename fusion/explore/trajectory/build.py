@@ -21,7 +21,7 @@ from fusion.explore.trajectory.result import Bools, Float64, Path2d, Trajectory
 from fusion.explore.trajectory.runs import runs_of
 from fusion.explore.trajectory.smoothing import smooth_spoken
 from fusion.explore.trajectory.space import COMPONENTS, reduce
-from fusion.explore.trajectory.voices import per_step, said_in, speakers_of
+from fusion.explore.trajectory.voices import check_belongs, per_step, said_in, speakers_of
 from fusion.explore.trajectory.windows import Grid
 from fusion.meeting.transcript import Transcript
 from fusion.predictor import Predictor
@@ -78,6 +78,7 @@ def trajectory(
     """
     _check(smooth, signal)
     recording = Recording(audio)
+    check_belongs(transcript, recording.seconds)
     if window is None:
         window = WINDOW if bundle is None else BUNDLE_WINDOW
     grid = Grid(recording.seconds, window)

@@ -68,7 +68,7 @@ def find_changes(signal: Float64, search: Search, *, hop: float, lag: int, floor
     if count > MOST_STEPS:
         raise InputError(
             f"{count:,} steps of speech are more than changes are looked for in ({MOST_STEPS:,})",
-            hint="Set hop= higher, or changes=false.",
+            hint="Set window= higher, or look for none: changes=null.",
         )
     noise = _noise(signal, lag, floor)
     if noise == 0.0:

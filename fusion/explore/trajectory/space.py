@@ -34,7 +34,7 @@ def reduce(vectors: Float32, owner: NDArray[np.int64], *, components: int = COMP
     if there.sum() < LEAST_STEPS:
         raise InputError(
             f"only {int(there.sum())} steps of the recording hold speech, and a path needs {LEAST_STEPS}",
-            hint="Set hop= lower, or silence=none if it is speech all the same.",
+            hint="Set window= lower, or silence=none if it is speech all the same.",
         )
     rows: Float64 = vectors[there].astype(np.float64)
     for speaker in np.unique(owner[there]):

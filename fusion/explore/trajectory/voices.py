@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,26 @@ from fusion.explore.trajectory.names import plain
 from fusion.explore.trajectory.recording import FRAME_RATE
 from fusion.explore.trajectory.result import NO_SPEAKER, Bools
 from fusion.meeting.transcript import Transcript
+
+log = logging.getLogger(__name__)
+
+LATE = 1.0  # s; an utterance may end so much after its recording, as clocks differ
+
+
+def check_belongs(transcript: Transcript | None, seconds: float) -> None:
+    """Raise InputError where nothing of a transcript was said while the recording ran; warn where some of it was not."""
+    if transcript is None:
+        return
+    later = [utterance for utterance in transcript.utterances if utterance.start_s >= seconds]
+    if len(later) == len(transcript.utterances):
+        raise InputError("no utterance of the transcript lies within the recording", hint="Do the two belong together?")
+    if later or max(utterance.end_s for utterance in transcript.utterances) > seconds + LATE:
+        log.warning(
+            "the recording ends at %.1f s, the transcript goes on (%d of %d utterances begin later): do they belong together?",
+            seconds,
+            len(later),
+            len(transcript.utterances),
+        )
 
 
 def speakers_of(transcript: Transcript | None, rows: int, rate: float) -> tuple[tuple[str, ...], NDArray[np.int64]]:

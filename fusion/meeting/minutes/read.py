@@ -23,7 +23,11 @@ LARGEST = 20 * 2**20  # bytes
 _MARKDOWN = re.compile(
     r"^(?:#{1,6}[ \t]|[ \t]*[-*+][ \t]|[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*\||\*\*[^*\n]+\*\*|```|> )", re.MULTILINE
 )
-_BINARY = {b"PK\x03\x04": "a Word, OpenDocument or zip file", b"%PDF": "a PDF", b"{\\rtf": "an RTF file"}
+_BINARY = {
+    b"PK\x03\x04": "a Word, OpenDocument or zip file", b"%PDF": "a PDF", b"{\\rtf": "an RTF file",
+    b"RIFF": "a recording", b"OggS": "a recording", b"fLaC": "a recording", b"ID3": "a recording",
+}  # fmt: skip
+_CAPTIONS = re.compile(r"^[ \t]*(?:\d+:)?\d+:\d+[.,]\d+[ \t]*-->", re.MULTILINE)
 
 
 def read_minutes(path: str | Path, *, format: Format | None = None, unit: Unit | None = None) -> Minutes:
@@ -58,6 +62,8 @@ def parse_minutes(text: str, *, format: Format | None = None, unit: Unit | None 
         raise InputError(f"unknown format of minutes: {format}", hint=f"one of {', '.join(FORMATS)}")
     if not text.strip("\ufeff \t\r\n"):
         raise InputError("the minutes are empty", hint="without minutes= topics are made from the transcript")
+    if len(_CAPTIONS.findall(text)) > 1:
+        raise InputError("expected minutes, got captions", hint=TOO_MUCH)
     if len(find_lines(text)) > MOST_LINES and text.lstrip("\ufeff \t\r\n")[0] not in "{[":
         raise InputError(f"expected minutes, got {len(find_lines(text)):,} lines", hint=TOO_MUCH)
     if format in ("zoom", "highlights") or (format is None and text.lstrip("\ufeff \t\r\n")[0] in "{["):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 from extractors.files import write_bytes
+from fusion.meeting.manners import BANNER
 from fusion.meeting.meeting import Item, Meeting
 from fusion.meeting.minutes import annotate_markdown
 from fusion.meeting.outputs.card import method_card
 from fusion.meeting.outputs.report import says
 from fusion.meeting.outputs.timeline import clock_short
+
+CLOSINGS = ("-->", "```", "~~~", "</script>", "</style>", "</pre>", "</textarea>", "?>", "]]>")
+_BLOCKS = MarkdownIt("commonmark").disable("inline")
 
 
 def write_annotated(meeting: Meeting, path: Path) -> Path:
@@ -24,7 +30,18 @@ def write_annotated(meeting: Meeting, path: Path) -> Path:
     text = annotate_markdown(minutes, {id: words for id, words in badges.items() if words})
     ends = "\r\n" if "\r\n" in minutes.source else "\n"
     card = ends.join(["", "", "---", "", *method_card(meeting).split("\n"), ""])
-    return write_bytes(path, (text + card).encode(minutes.encoding, errors="xmlcharrefreplace"))
+    whole = text + card if minutes.format == "text" else _shown(text, card, ends)
+    return write_bytes(path, whole.encode(minutes.encoding, errors="xmlcharrefreplace"))
+
+
+def _shown(text: str, card: str, ends: str) -> str:
+    """Text and card; a comment, a tag or code that the text leaves open is closed first, or nobody would see the card."""
+    for closing in ("", *CLOSINGS):
+        whole = f"{text}{ends if closing else ''}{closing}{card}"
+        hidden = (token.content for token in _BLOCKS.parse(whole) if token.type in ("html_block", "fence"))
+        if not any(BANNER in content for content in hidden):
+            return whole
+    return text + card
 
 
 def badge(item: Item) -> str:

@@ -57,6 +57,7 @@ def render(meeting: Meeting, folder: Path) -> str:
         speakers=sorted({e.utterance.speaker for e in meeting.estimates if e.utterance.speaker is not None}),
         labels=[label for label in meeting.method.labels if any(e.label == label for e in meeting.estimates)],
         alert_rows=[_rows_of(alert, row_at) for alert in meeting.alerts],
+        alert_from=[_first_row(meeting, alert.start_s, row_at) for alert in meeting.alerts],
     )
 
 
@@ -104,6 +105,10 @@ def says(pooled: Pooled) -> str:
 
 def _rows_of(alert: Any, row_at: dict[str, str]) -> list[tuple[Any, str | None]]:
     return [(quote_, row_at.get(quote_.id)) for quote_ in alert.quotes()]
+
+
+def _first_row(meeting: Meeting, start: float, row_at: dict[str, str]) -> str | None:
+    return next((row_at[e.utterance.id] for e in meeting.estimates if e.utterance.end_s > start), None)
 
 
 def _resource(name: str) -> str:

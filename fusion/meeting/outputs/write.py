@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from extractors.errors import InputError
 from extractors.files import write_text
-from fusion.meeting.meeting import Meeting
+from fusion.alerts.report import check_writable
+from fusion.meeting.meeting import Meeting, publish
 from fusion.meeting.outputs.annotated import write_annotated
 from fusion.meeting.outputs.captions import write_captions
 from fusion.meeting.outputs.card import method_card
-from fusion.meeting.outputs.data import meeting_data
+from fusion.meeting.outputs.data import SCHEMA, meeting_data
 from fusion.meeting.outputs.report import write_report
 from fusion.meeting.outputs.tables import write_alerts, write_utterances
 from fusion.meeting.outputs.timeline import draw_timeline
 
 Writer = Callable[[Meeting, Path], Path]
+MINUTES = "minutes.annotated.md"
+
+
+def check_folder(folder: str | Path, inputs: Sequence[Path] = ()) -> None:
+    """Whether `write_outputs` may write there, asked before hours of work. Raises InputError where the folder cannot be
+    written to, holds somebody else's files of these names, or where an input would be overwritten.
+
+    The files of an earlier meeting are replaced: its meeting.json says that they are ones.
+    """
+    folder = Path(folder)
+    check_writable(folder)
+    outputs = [folder / name for name in (*_WRITERS, MINUTES)]
+    there = {path.resolve() for path in outputs if path.exists()}
+    if taken := [str(path) for path in inputs if path.resolve() in there]:
+        raise InputError("output: what is read would be written over", taken, hint="Give another folder: output=…")
+    if there and not _is_ours(folder / "meeting.json"):
+        names = sorted(path.name for path in there)
+        raise InputError(
+            f"output: {folder} holds files of other origin, which would be written over", names,
+            hint="Give another folder: output=…, or move them.",
+        )  # fmt: skip
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return f'"schema": "{SCHEMA.partition("/")[0]}/' in file.read(200)
+    except OSError:
+        return False
 
 
 def write_outputs(meeting: Meeting, folder: str | Path) -> dict[str, Path]:
-    """Write what `publish` left of a meeting. Returns name -> path, the report first; each file is whole or not there."""
-    writers: dict[str, Writer] = {
-        "report.html": write_report,
-        "meeting.json": _json,
-        "utterances.csv": write_utterances,
-        "alerts.json": write_alerts,
-        "captions.vtt": write_captions,
-        "timeline.png": draw_timeline,
-        "ABOUT.md": _about,
-        "meeting.schema.json": _schema,
-    }
+    """Write what `publish` leaves of a meeting, also of one that nobody published. Returns name -> path, the report first;
+    each file is whole or not there."""
+    meeting = publish(meeting)
+    writers = dict(_WRITERS)
     if meeting.minutes is not None:
-        writers["minutes.annotated.md"] = write_annotated
+        writers[MINUTES] = write_annotated
     return {name: write(meeting, Path(folder) / name) for name, write in writers.items()}
 
 
@@ -49,3 +73,15 @@ def _about(meeting: Meeting, path: Path) -> Path:
 
 def _schema(meeting: Meeting, path: Path) -> Path:
     return write_text(path, (files(__package__) / "meeting.schema.json").read_text(encoding="utf-8"))
+
+
+_WRITERS: dict[str, Writer] = {
+    "report.html": write_report,
+    "meeting.json": _json,
+    "utterances.csv": write_utterances,
+    "alerts.json": write_alerts,
+    "captions.vtt": write_captions,
+    "timeline.png": draw_timeline,
+    "ABOUT.md": _about,
+    "meeting.schema.json": _schema,
+}

@@ -1,9 +1,9 @@
 """A transcript's times held against its recording, and cut into spans that an encoder can take."""
 
-from .check import check_times
-from .offset import OffsetEstimate, estimate_offset
-from .overlap import overlap_shares
-from .spans import Part, Span, inference_spans, per_utterance
+from fusion.meeting.timing.check import check_times
+from fusion.meeting.timing.offset import OffsetEstimate, estimate_offset
+from fusion.meeting.timing.overlap import overlap_shares
+from fusion.meeting.timing.spans import Part, Span, inference_spans, per_utterance
 
 __all__ = [
     "OffsetEstimate",

@@ -14,10 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from extractors.errors import InputError
-
-from ..transcript import LeftOut, Transcript, Utterance
-from ..transcripts.assemble import spoken_seconds
-from .overlap import overlap_shares
+from fusion.meeting.timing.overlap import overlap_shares
+from fusion.meeting.transcript import LeftOut, Transcript, Utterance
+from fusion.meeting.transcripts.assemble import spoken_seconds
 
 log = logging.getLogger(__name__)
 

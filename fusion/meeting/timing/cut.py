@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..transcript import Utterance
-from ..transcripts.assemble import HAN_OR_KANA
+from fusion.meeting.transcript import Utterance
+from fusion.meeting.transcripts.assemble import HAN_OR_KANA
 
 PLAY = 0.3  # of an even piece: how far a cut may move to find a pause
 FRAME = 0.02  # s

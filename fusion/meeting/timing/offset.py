@@ -10,8 +10,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import fftconvolve
 
 from extractors.errors import InputError
-
-from ..transcript import Transcript
+from fusion.meeting.transcript import Transcript
 
 FRAME = 0.1  # s
 WITHIN = 0.8  # of the cues' seconds must lie in the recording for a shift to be thought of

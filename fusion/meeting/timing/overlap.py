@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..transcript import Utterance
+from fusion.meeting.transcript import Utterance
 
 MOST_SPEAKERS = 200  # looked at one by one; no meeting has more, a hostile file may
 

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.errors import InputError
-
-from ..transcript import Transcript, Utterance
-from .cut import cut_points, cut_text
-from .overlap import Talk
+from fusion.meeting.timing.cut import cut_points, cut_text
+from fusion.meeting.timing.overlap import Talk
+from fusion.meeting.transcript import Transcript, Utterance
 
 LONGEST, SHORT, GAP = 30.0, 1.0, 1.0  # s
 SHORTEST = 0.1  # s; less sound than that says nothing, and some encoders cannot take it

@@ -1,6 +1,6 @@
 """Readers of timed transcripts: some twenty formats in, one `Transcript` out, no cue lost in silence."""
 
-from .account import account
-from .read import read_transcript
+from fusion.meeting.transcripts.account import account
+from fusion.meeting.transcripts.read import read_transcript
 
 __all__ = ["account", "read_transcript"]

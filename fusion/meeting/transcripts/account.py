@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..transcript import Transcript
+from fusion.meeting.transcript import Transcript
 
 PLACES = 3  # named for each reason
 

@@ -15,10 +15,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from extractors.errors import InputError
-
-from ..transcript import LeftOut, Transcript, Utterance, Word
-from .clean import clean
-from .cue import Cue, Raw
+from fusion.meeting.transcript import LeftOut, Transcript, Utterance, Word
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.cue import Cue, Raw
 
 WORDS_PER_SECOND = 2.0  # unhurried talk; an end that must be guessed had better not be too early
 SIGNS_PER_SECOND = 4.0  # Chinese and Japanese, which write no spaces

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .clean import clean
-from .clock import milliseconds, number
-from .cue import Cue, Raw
-from .fields import id_of, records, speaker_of, text_of, words_of
-from .source import Source
-from .turns import Spoken, turns
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import milliseconds, number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, records, speaker_of, text_of, words_of
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.turns import Spoken, turns
 
 OWN_KEYS = {
     "audio_duration",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .clock import iso_duration, milliseconds, number, ticks
-from .cue import Cue, Raw
-from .fields import id_of, records, speaker_of, text_of
-from .source import Source
+from fusion.meeting.transcripts.clock import iso_duration, milliseconds, number, ticks
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, records, speaker_of, text_of
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

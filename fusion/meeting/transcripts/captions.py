@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .clock import clock_seconds
+from fusion.meeting.transcripts.clock import clock_seconds
 
 ARROW = "-->"
 TIMES = re.compile(r"\s*([-−]?[\d:.,]+)\s*--+>\s*([-−]?[\d:.,]*)")

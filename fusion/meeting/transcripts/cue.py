@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..transcript import Word
+from fusion.meeting.transcript import Word
 
 
 @dataclass(slots=True)

@@ -12,10 +12,9 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from extractors.errors import InputError
-
-from .clock import milliseconds
-from .cue import Cue, Raw
-from .source import Source
+from fusion.meeting.transcripts.clock import milliseconds
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..transcript import Word
-from .clean import clean
-from .clock import number
+from fusion.meeting.transcript import Word
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import number
 
 MACHINE_NAME = re.compile(r"-?\d{1,4}|[A-Z]")
 

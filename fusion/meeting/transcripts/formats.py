@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import (
+from fusion.meeting.transcripts import (
     assemblyai,
     aws,
     azure,
@@ -27,8 +27,8 @@ from . import (
     wecom,
     whisper,
 )
-from .cue import Raw
-from .source import Source
+from fusion.meeting.transcripts.cue import Raw
+from fusion.meeting.transcripts.source import Source
 
 
 class Format(NamedTuple):

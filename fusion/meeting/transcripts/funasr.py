@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..transcript import Word
-from .clock import milliseconds
-from .cue import Cue, Raw
-from .fields import records, speaker_of, text_of
-from .source import Source
+from fusion.meeting.transcript import Word
+from fusion.meeting.transcripts.clock import milliseconds
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import records, speaker_of, text_of
+from fusion.meeting.transcripts.source import Source
 
 SENSEVOICE_TAG = re.compile(
     r"<\|[^<>|]{0,40}\|>"

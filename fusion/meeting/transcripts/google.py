@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .clean import clean
-from .clock import number
-from .cue import Cue, Raw
-from .fields import record, records, speaker_of, text_of
-from .source import Source
-from .turns import Spoken, turns
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import record, records, speaker_of, text_of
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.turns import Spoken, turns
 
 START, END = (
     ("startTime", "startOffset", "start_time", "start_offset"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .clock import number
-from .cue import Cue, Raw
-from .recordings import OTHER, chosen_recording
-from .source import Source
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.recordings import OTHER, chosen_recording
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

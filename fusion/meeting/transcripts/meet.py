@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .clean import clean
-from .clock import moment
-from .cue import Cue, Raw
-from .fields import id_of, record, records, text_of
-from .source import Source
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import moment
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, record, records, text_of
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from .clock import number
-from .cue import Cue, Raw
-from .recordings import OTHER, chosen_recording
-from .source import Source
-from .turns import Spoken, turns
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.recordings import OTHER, chosen_recording
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.turns import Spoken, turns
 
 NUMBER = r"-?\d{1,9}(?:\.\d{1,12})?"
 STM = re.compile(rf"(\S+)\s+(\S+)\s+(\S+)\s+({NUMBER})\s+({NUMBER})(?:\s+<[^<>\s]{{0,200}}>)?(?:\s+(.*))?$")

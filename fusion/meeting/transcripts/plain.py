@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .assemble import spoken_seconds
-from .clock import clock_seconds
-from .cue import Cue, Raw
-from .names import split_name
-from .source import Source
+from fusion.meeting.transcripts.assemble import spoken_seconds
+from fusion.meeting.transcripts.clock import clock_seconds
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.names import split_name
+from fusion.meeting.transcripts.source import Source
 
 CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?"
 OTTER = re.compile(rf"(\S.{{0,60}}?)?\s{{2,}}({CLOCK})\s*$|(\S.{{0,60}}?)\t({CLOCK})\s*$")

@@ -11,13 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from extractors.errors import InputError
-
-from ..transcript import Transcript
-from . import rttm as rttm_format
-from .assemble import assemble
-from .formats import BY_NAME, FORMATS, WHISPERS, Format
-from .source import Source
-from .speakers import rename
+from fusion.meeting.transcript import Transcript
+from fusion.meeting.transcripts import rttm as rttm_format
+from fusion.meeting.transcripts.assemble import assemble
+from fusion.meeting.transcripts.formats import BY_NAME, FORMATS, WHISPERS, Format
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.speakers import rename
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .clean import clean
-from .clock import number
-from .cue import Cue, Raw
-from .fields import records, speaker_of, words_of
-from .source import Source
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import records, speaker_of, words_of
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

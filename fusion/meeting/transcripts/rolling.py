@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .captions import TIMESTAMP_TAG, Block
+from fusion.meeting.transcripts.captions import TIMESTAMP_TAG, Block
 
 
 def unroll(timed: Sequence[Block]) -> set[int]:

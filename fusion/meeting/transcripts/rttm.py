@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..transcript import Transcript, Utterance, Word
-from .clock import number
-from .cue import Cue, Raw
-from .recordings import OTHER, chosen_recording
-from .source import Source
+from extractors.errors import InputError
+from fusion.meeting.transcript import Transcript, Utterance, Word
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.recordings import OTHER, chosen_recording
+from fusion.meeting.transcripts.source import Source
 
 LINE = re.compile(r"SPEAKER\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+\S+\s+\S+\s+(\S+)")
 KINDS = (
@@ -80,8 +81,13 @@ def read(source: Source) -> Raw:
 
 
 def read_turns(source: Source) -> list[Turn]:
-    """The turns of the one recording, in order of time."""
+    """The turns of the one recording, in order of time. Raises InputError where there is none."""
     cues = [cue for cue in read(source).cues if cue.dropped is None]
+    if not cues:
+        raise InputError(
+            f"{source.name}: not a line of it is RTTM, which begins with SPEAKER",
+            hint="rttm= says who speaks when; the words go to transcript=.",
+        )
     return sorted(
         Turn(c.start, c.end, c.speaker)
         for c in cues

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .clock import number
-from .cue import Cue, Raw
-from .fields import id_of, records, text_of
-from .recordings import OTHER, chosen_recording
-from .source import Source
+from fusion.meeting.transcripts.clock import number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, records, text_of
+from fusion.meeting.transcripts.recordings import OTHER, chosen_recording
+from fusion.meeting.transcripts.source import Source
 
 
 def matches(source: Source) -> bool:

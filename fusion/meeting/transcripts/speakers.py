@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from extractors.errors import InputError
+from rapidfuzz.distance import Levenshtein
 
-from ..transcript import LeftOut, Transcript, Utterance
-from .rttm import Turn
+from extractors.errors import InputError
+from fusion.meeting.transcript import LeftOut, Transcript, Utterance
+from fusion.meeting.transcripts.rttm import Turn
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def _gone(exclude: Sequence[str], known_as: Mapping[str, set[str]], everyone: se
     for name in exclude:
         if _same(name) in everyone:
             continue
-        near = get_close_matches(_same(name), sorted(everyone), 1, cutoff=0.8)
+        near = _like(_same(name), sorted(everyone))
         if near:
             problems.append(f"{name!r} is not in the transcript; is it {near[0]!r}?")
         else:
@@ -94,6 +95,14 @@ def _gone(exclude: Sequence[str], known_as: Mapping[str, set[str]], everyone: se
         raise InputError("exclude_speakers", problems, hint=f"Its speakers are {', '.join(sorted(present)[:40])}.")
     out = {_same(name) for name in exclude}
     return {speaker for speaker, names in known_as.items() if names & out}
+
+
+def _like(name: str, known: Sequence[str]) -> list[str]:
+    """Known names that are likely meant: nearly the same letters, one letter off, or all words of one in the other."""
+    words = set(name.split())
+    parts = [other for other in known if words <= set(other.split()) or set(other.split()) <= words]
+    slips = [other for other in known if Levenshtein.distance(name, other, score_cutoff=1) <= 1 and len(name) > 2]
+    return [*get_close_matches(name, known, 1, cutoff=0.8), *slips, *parts]
 
 
 def _same(name: str) -> str:

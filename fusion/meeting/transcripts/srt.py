@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from .captions import TIMES, blocks, unescape
-from .cue import Cue, Raw
-from .names import speaker_names
-from .source import Source
-from .voices import named_parts
+from fusion.meeting.transcripts.captions import TIMES, blocks, unescape
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.names import speaker_names
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.voices import named_parts
 
 TAG = re.compile(r"</?(?:i|b|u|s|font|c|span)(?:\s[^<>]{0,300})?>|\{\\[^{}]{0,100}\}|\{/?[ibus]\}", re.IGNORECASE)
 

@@ -15,12 +15,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from extractors.errors import InputError
-
-from .clock import clock_seconds, number
-from .cue import Cue, Raw
-from .fields import id_of, record
-from .recordings import OTHER, chosen_recording
-from .source import Source
+from fusion.meeting.transcripts.clock import clock_seconds, number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, record
+from fusion.meeting.transcripts.recordings import OTHER, chosen_recording
+from fusion.meeting.transcripts.source import Source
 
 USUAL = {
     "start": (

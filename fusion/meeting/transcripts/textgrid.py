@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .clean import clean
-from .cue import Cue, Raw
-from .source import Source
-from .turns import Spoken, turns
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.turns import Spoken, turns
 
 # strings ("" inside is a quote) and numbers and flags that stand alone; all else ("xmin =", "[1]:", comments) says nothing
 TOKEN = re.compile(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..transcript import Word
-from .assemble import HAN_OR_KANA
-from .cue import Cue
+from fusion.meeting.transcript import Word
+from fusion.meeting.transcripts.assemble import HAN_OR_KANA
+from fusion.meeting.transcripts.cue import Cue
 
 PAUSE = 1.0  # s between two words of different turns
 LONGEST = 20.0  # s; then a turn ends with its sentence, if it has one

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .cue import Cue
-from .names import split_name
+from fusion.meeting.transcripts.cue import Cue
+from fusion.meeting.transcripts.names import split_name
 
 
 def named_parts(base: Cue, lines: Sequence[str], names: frozenset[str], before: str | None) -> list[Cue]:

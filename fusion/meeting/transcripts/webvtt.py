@@ -12,13 +12,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from .captions import TIMESTAMP_TAG, Block, blocks, unescape
-from .clock import clock_seconds, moment, number
-from .cue import Cue, Raw
-from .names import speaker_names
-from .rolling import unroll
-from .source import Source
-from .voices import named_parts, share_time
+from fusion.meeting.transcripts.captions import TIMESTAMP_TAG, Block, blocks, unescape
+from fusion.meeting.transcripts.clock import clock_seconds, moment, number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.names import speaker_names
+from fusion.meeting.transcripts.rolling import unroll
+from fusion.meeting.transcripts.source import Source
+from fusion.meeting.transcripts.voices import named_parts, share_time
 
 VOICE = re.compile(r"<v(?:\.[^\s<>]{0,80})?(?:\s([^>]{0,300}))?>")
 TAG = re.compile(r"</?(?:c|i|b|u|v|ruby|rt|lang)(?:[.\s][^<>]{0,300})?>", re.IGNORECASE)

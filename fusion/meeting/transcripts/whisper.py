@@ -12,11 +12,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .clean import clean
-from .clock import milliseconds, number
-from .cue import Cue, Raw
-from .fields import id_of, record, records, speaker_of, text_of, words_of
-from .source import Source
+from fusion.meeting.transcripts.clean import clean
+from fusion.meeting.transcripts.clock import milliseconds, number
+from fusion.meeting.transcripts.cue import Cue, Raw
+from fusion.meeting.transcripts.fields import id_of, record, records, speaker_of, text_of, words_of
+from fusion.meeting.transcripts.source import Source
 
 NO_SPEECH, LOG_PROBABILITY, COMPRESSION = 0.6, -1.0, 2.4  # whisper/transcribe.py's defaults
 

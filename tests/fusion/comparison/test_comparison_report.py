@@ -92,11 +92,12 @@ def test_deviation_and_interval_are_never_mixed(write, head, tmp_path):
     table = table_of(found, "comparison")
     seeds, single = (line[table.columns.index("UA")] for line in table.lines)
     entry = found.rows[0].metrics["ua"]
-    assert (seeds.text, seeds.small) == (f"{number(entry.value)} ± {number(entry.sd)}", "")
+    assert seeds.text == f"{number(entry.value)} ± {number(entry.sd)}"
+    assert seeds.small == f"{number(entry.low)}–{number(entry.high)}"  # of the mean over seeds, and apart from ±
     assert "±" not in single.text
     assert "–" in single.small
     assert any("mean ± sd (sample, n=3 seeds)" in note for note in table.notes)
-    assert any(note.startswith("[low–high]: 95 % bootstrap over speakers") for note in table.notes)
+    assert any(note.startswith("Intervals, low–high: 95 % bootstrap over speakers") for note in table.notes)
     assert texts(table, "seeds") == ["3", "1"]
     rows = list(
         csv.DictReader(

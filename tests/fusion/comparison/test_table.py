@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.comparison.table import Cell, Table, best_of, escape_latex, escape_markdown, latex, markdown
+from fusion.comparison.table import PAGE, Cell, Table, best_of, escape_latex, escape_markdown, latex, markdown
 
 HOSTILE = [
     "a|b",
@@ -39,6 +42,55 @@ def test_every_line_of_latex_has_as_many_cells_as_the_header():
     assert all(r"\\" in line for line in body)
     assert r"\textbf{0.900}" in body[0]
     assert text.count(r"\begin{") == text.count(r"\end{")
+
+
+def test_no_line_of_latex_begins_with_what_the_line_before_would_take_for_its_option():
+    text = latex([Table("t", "t", ["[a]", "UA"], [[Cell("[x]"), Cell("1")], [Cell("*y"), Cell("2")]])])
+    assert not [line for line in text.splitlines() if line.startswith(("[", "*"))]
+    assert "{}[x] & 1" in text
+
+
+def test_letters_that_pdflatex_lacks_are_told():
+    told = "lualatex"
+    assert told in latex([table("张伟")])
+    assert told not in latex([table("Zoë Weiß", *HOSTILE)])
+
+
+def test_a_table_longer_than_a_page_goes_on_in_the_next_float():
+    names = [f"s{number}" for number in range(PAGE)]
+    floats = latex([table(*names)]).split(r"\begin{table*}")[1:]
+    assert len(floats) == 2
+    assert all(part.count(r"\scriptsize") == PAGE // 2 for part in floats)
+    assert [r"(1 of 2)" in floats[0], r"(2 of 2)" in floats[1]] == [True, True]
+    assert [r"5\,\% of it." in part for part in floats] == [False, True]
+    labels = re.findall(r"\\label\{(.*?)\}", "".join(floats))
+    assert labels == ["tab:t-1", "tab:t-1-2"]
+
+
+def test_a_table_too_wide_to_be_read_goes_on_in_the_next_float_with_its_names():
+    columns = ["", *(f"UA, head={number:014}" for number in range(16))]
+    wide = Table("w", "w", columns, [[Cell("first"), *(Cell(f"{number}") for number in range(16))]])
+    floats = latex([wide]).split(r"\begin{table*}")[1:]
+    assert len(floats) == 3
+    lines = [re.search(r"^first & (.*) \\\\$", part, re.MULTILINE)[1].split(" & ") for part in floats]
+    assert [cell for line in lines for cell in line] == [f"{number}" for number in range(16)]
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
+def test_latex_sets_it_within_the_page(tmp_path):
+    wide = Table("w", "Wide", [""] + ["UA, head=low_rank"] * 16, [[Cell("[a]")] + [Cell("0.900 ± 0.010")] * 16] * 100)
+    (tmp_path / "t.tex").write_text(
+        r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+        + latex([table(*HOSTILE), wide])
+        + r"\end{document}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+    assert "Float too large" not in done.stdout
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=30))

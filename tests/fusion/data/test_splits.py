@@ -284,6 +284,15 @@ class TestSessionsRepeatsAndOfficialFolds:
         with pytest.raises(InputError, match="2 repeats or more"):
             RepeatedGroupKFold(repeats=1)
 
+    def test_repeats_that_repeat_the_very_same_division_say_so(self, make_table, caplog) -> None:
+        for speakers, twice in ((3, True), (12, False)):
+            caplog.clear()
+            table = make_table(
+                [("x", "y")[row // 7 % 2] for row in range(120)], [f"s{row % speakers}" for row in range(120)]
+            )
+            RepeatedGroupKFold(folds=3, repeats=2).split(table)
+            assert ("1 different divisions" in caplog.text) == twice
+
     def test_official_folds_of_a_column(self, make_table) -> None:
         speakers = [f"s{row % 12}" for row in range(120)]
         table = make_table([("x", "y")[row // 7 % 2] for row in range(120)], speakers)

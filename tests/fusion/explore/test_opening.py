@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -11,7 +12,9 @@ from extractors.errors import InputError
 from fusion.cli import conf_folder, register_resolvers
 from fusion.explore.collection import Collection
 from fusion.explore.opening import clip_named, open_vectors
+from fusion.explore.search import ExactRows, Searcher
 from fusion.explore.sources import BundleVectors, EncoderVectors, FileVectors, VectorSource
+from fusion.explore.space import Space
 
 
 @pytest.fixture
@@ -77,6 +80,27 @@ def test_a_clip_by_its_id_its_file_and_an_array(opened, voices, monkeypatch):
     np.testing.assert_array_equal(clip_named("~/2.wav", source, clips).vector, by_id)
 
 
+def test_a_silent_row_is_not_compared_and_a_share_of_rows_may_fail(config, voices):
+    soundfile.write(voices.parent / "silent.wav", np.zeros(8_000), 16_000)
+    (voices.parent / "short.wav").write_bytes((voices.parent / "silent.wav").read_bytes()[:60])
+    with voices.open("a") as table:
+        table.write("hush,silent.wav,,low,ann,,\nbroken,short.wav,,low,ann,,\n")
+    overrides = ("data.path=voices.csv", "data.check_audio=false")
+    with pytest.raises(InputError, match=r"1 of 7 clips failed; max_failed=0\.05"):
+        open_vectors(config(*overrides)).collect()
+    source = open_vectors(config(*overrides, "max_failed=0.3"))
+    clips = source.collect()
+    assert "broken" not in clips.ids
+    for frames in (False, True):
+        with pytest.raises(InputError, match=r"silent\.wav is silent"):
+            clip_named("hush", source, clips, frames=frames)
+    search = Searcher(ExactRows(clips, Space.fit(clips.vectors, fingerprint=clips.maker.fingerprint)), source)
+    with pytest.raises(InputError, match=r"silent\.wav is silent"):
+        search("hush")
+    (voices.parent / "silent.wav").unlink()
+    assert clip_named("hush", source, clips).vector.shape == (source.maker.dim,)  # nobody can tell
+
+
 def test_frames_of_a_span_are_the_spans(opened, voices):
     source, clips = opened
     whole, span = (clip_named(name, source, clips, frames=True).frames for name in ("clip 0", "clip 0 end"))
@@ -95,15 +119,11 @@ def test_a_clip_that_is_not_there(name, opened):
         clip_named(name, *opened)
 
 
-@pytest.mark.parametrize("text", ["I have been waiting", "~nobody said a word", "so " * 2000, "what?", "7"])
-def test_any_text_is_a_query_where_texts_are_read(text, config, voices):
+def test_any_text_is_a_query_where_texts_are_read_and_a_file_that_is_not_there_is_none(config, voices):
     source = open_vectors(config("data.path=voices.csv", "modality=text"))
-    vector = clip_named(text, source, None).vector
-    assert vector.shape == (source.maker.dim,)
-    np.testing.assert_array_equal(vector, source.embed(text=str(text)).vector)
-
-
-def test_a_file_that_is_not_there_is_no_text(config, voices):
-    source = open_vectors(config("data.path=voices.csv", "modality=text"))
+    for text in ("I have been waiting", "~nobody said a word", "so " * 2000, "what?", "7"):
+        vector = clip_named(text, source, None).vector
+        assert vector.shape == (source.maker.dim,)
+        np.testing.assert_array_equal(vector, source.embed(text=str(text)).vector)
     with pytest.raises(InputError, match=r"gone\.wav: no such file"):
         clip_named(Path("gone.wav"), source, None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -247,4 +248,37 @@ def test_queries_of_files(tmp_path):
     with pytest.raises(InputError, match=r"wide\.npy: shape \(4,\)"):
         source.embed(audio=tmp_path / "wide.npy")
     with pytest.raises(InputError, match=r"y\.npy: no such file"):
-        array_embedding(tmp_path / "y.npy", 3)
+        array_embedding(tmp_path / "y.npy", 3, model="mine")
+
+
+def test_a_query_that_is_said_to_be_of_another_model_is_refused(tmp_path):
+    for model, made_by in (("mine", "a" * 32), ("yours", "b" * 32)):
+        (tmp_path / model).mkdir()
+        np.save(tmp_path / model / "x.npy", np.ones(3, np.float32))
+        (tmp_path / model / "export.json").write_text(json.dumps({"model": f"hub/{model}", "fingerprint": made_by}))
+    source = FileVectors(tmp_path / "mine", model="mine")
+    assert source.embed(audio=tmp_path / "mine" / "x.npy").vector.tolist() == [1, 1, 1]
+    with pytest.raises(InputError, match=r"x\.npy: is of yours, not of mine: vectors of different models"):
+        source.embed(audio=tmp_path / "yours" / "x.npy")
+    file = tmp_path / "mine" / "x.npy"
+    assert array_embedding(file, 3, model="tiny", made_by="a" * 32).vector.tolist() == [1, 1, 1]  # its very own
+    with pytest.raises(InputError, match=f"is of fingerprint {'a' * 32}, not of mine, fingerprint {'c' * 32}"):
+        array_embedding(file, 3, model="mine", made_by="c" * 32)
+
+
+def test_files_that_were_made_in_two_ways_are_not_put_together(tmp_path):
+    for name, made_by in (("one", "a" * 32), ("two", "b" * 32), ("three", "a" * 32)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "embedding.npy", np.ones(3, np.float32))
+        (tmp_path / name / "result.json").write_text(json.dumps({"key": name, "model": "mine", "fingerprint": made_by}))
+    with pytest.raises(InputError, match="these are of 2 fingerprints") as refused:
+        FileVectors(tmp_path, model="mine")
+    assert len(refused.value.problems) == 2
+    shutil.rmtree(tmp_path / "two")
+    assert len(FileVectors(tmp_path, model="mine").collect()) == 2
+
+
+def test_files_of_another_width_name_the_model_that_they_are_said_to_be_of(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones(3, np.float32))
+    with pytest.raises(InputError, match=r"emotion2vec_plus_large, whose vectors have 1024 values.*vectors_model="):
+        FileVectors(tmp_path, model="emotion2vec_plus_large").collect()

@@ -65,7 +65,7 @@ def meeting() -> Meeting:
             Item(Aligned(item("1"), (Found(("1", "2"), 5.0, 14.0, 0.7, "retrieval"),)), pooled("item", rows[:8], "1")),
             Item(Aligned(item("2"), (), "nothing like it was said"), pooled("item", (), "2")),
         ),
-        alerts=(alert("speaker", ["a", "a"]), alert("meeting", ["a", "a"]), alert("meeting", ["a", "b"])),
+        alerts=(alert("speaker", ["a", "a"]), alert("meeting", ["a", "a"]), alert("meeting", ["a", "b"] * 3)),
         conversation=converse(said, 100.0),
         coverage=Coverage(20, 20, 0, 0, 80.0, 80.0),
         method=Method("m", ("text",), ("angry", "happy"), True, dict(VALUES.values), "mine"),

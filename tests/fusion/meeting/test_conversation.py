@@ -16,6 +16,11 @@ def said(drawn) -> list[Utterance]:
     return [Utterance(str(i), start, start + length, "", who) for i, (start, length, who) in enumerate(sorted(drawn))]
 
 
+def test_while_somebody_speaks_who_was_left_out_there_is_no_silence():
+    assert converse(said([(0, 10, "a"), (30, 10, "a")]), 40.0).silence_s == 20
+    assert converse(said([(0, 10, "a"), (30, 10, "a")]), 40.0, others=[(10.0, 25.0)]).silence_s == 5
+
+
 @given(spoken)
 def test_seconds_are_what_counting_them_gives(drawn):
     utterances = said(drawn)

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from extractors.errors import InputError
-from fusion.meeting.manners import Manners, Purpose, anonymised, letters, mentioned, purpose_of
+from fusion.meeting.manners import Manners, Purpose, anonymised, letters, mentioned, numbered, purpose_of
 from fusion.meeting.transcript import Transcript, Utterance
 
 PURPOSES = sorted((Path(str(files("fusion"))).parent / "conf" / "purpose").glob("*.yaml"))
@@ -46,6 +46,48 @@ def test_acknowledging_does_not_help_where_the_purpose_refuses():
     Manners(work, per_person=True, acknowledged=True)  # words of people at work are no biometric data
 
 
+@pytest.mark.parametrize(
+    "asked", [{"acknowledged": "no"}, {"per_person": "no"}, {"anonymise": "nein"}, {"acknowledged": 1}]
+)
+def test_a_word_is_no_switch(asked):
+    """ "no" is true to Python: it would acknowledge, or show single people."""
+    with pytest.raises(InputError, match="not like this") as refused:
+        Manners(CALLS, **({"per_person": True} | asked))
+    assert "expected true or false" in refused.value.problems[0]
+
+
+@pytest.mark.parametrize("asked", [{"min_utterances": "five"}, {"min_utterances": 2.5}, {"min_speakers": None}])
+def test_a_count_is_a_whole_number(asked):
+    with pytest.raises(InputError) as refused:
+        Manners(CALLS, **asked)
+    assert "expected a whole number" in refused.value.problems[0]
+
+
+def test_smaller_cells_are_a_widening_like_any_other():
+    with pytest.raises(InputError) as refused:
+        Manners(CALLS, min_utterances=1, min_speakers=1)
+    assert len(refused.value.problems) == 2
+    Manners(CALLS, min_utterances=1, acknowledged=True)
+    with pytest.raises(InputError, match="not like this"):
+        Manners(CALLS, min_speakers=1, acknowledged=True)  # one person: that has a name, per_person
+    Manners(CALLS, min_speakers=1, per_person=True, acknowledged=True)
+
+
+@pytest.mark.parametrize("name", ["team_meetings", "education"])
+def test_a_purpose_that_refuses_voices_cannot_be_talked_round(name):
+    with pytest.raises(InputError) as refused:
+        purpose_of({"name": name, "about": "x", "voice": "acknowledged", "note": "x"})
+    assert "refused for" in refused.value.problems[0]
+    assert purpose_of({"name": "my_study", "about": "x", "voice": "acknowledged", "note": "x"}).name == "my_study"
+
+
+def test_ids_that_hold_letters_become_numbers():
+    said = tuple(Utterance(f"anna-{i}", i, i + 1, "hello", "Anna") for i in range(3))
+    assert [u.id for u in numbered(Transcript(said, "kaldi")).utterances] == ["1", "2", "3"]
+    plain = Transcript((Utterance("7.2", 0, 1, "hello", "Anna"),), "webvtt")
+    assert numbered(plain) is plain
+
+
 def test_all_that_is_wrong_is_said_together():
     with pytest.raises(InputError) as refused:
         Manners(CALLS, modality="both", per_person=True, anonymise=False, min_utterances=0)
@@ -68,3 +110,4 @@ def test_a_hundred_speakers_get_a_hundred_names():
 
 def test_names_that_anonymising_leaves_are_found():
     assert mentioned(["Anna", "Bert"], "then ANNA said") == ["Anna"]
+    assert mentioned(["Anna Schmidt (Sales)", "Al"], "Anna also spoke") == ["Anna Schmidt (Sales)"]

@@ -124,7 +124,7 @@ def _padded(folder: Path) -> Path:
 
 
 def test_people_are_left_out_before_anything_is_estimated(meeting, tmp_path):
-    status, _, errors = meeting("exclude_speakers=[Ben]", "min_speakers=1")
+    status, _, errors = meeting("exclude_speakers=[Ben]", "per_person=true", "acknowledge_restrictions=true")
     assert status == 0, errors
     found = result(tmp_path)
     assert {u["speaker"] for u in found["utterances"]} == {"Speaker A"}
@@ -150,6 +150,19 @@ def test_a_person_alone_is_not_shown_as_a_pool(meeting, tmp_path):
         (["bundle=null"], "needs a trained model of words"),
         (["notify.url=https://example.org/x"], "16 characters"),
         (["min_utterances=0"], "count from 1"),
+        (["min_utterances=five"], "expected a whole number"),
+        (["per_person=true", "acknowledge_restrictions=nope"], "expected true or false"),
+        (["exclude_speakers=Ben"], "expected a list of names"),
+        (["exclude_speakers=null"], "expected a list of names"),
+        (["exclude_speakers=[Bem]"], "is it 'ben'?"),
+        (["speaker_map=[Ben]"], "expected names with names"),
+        (["offset=soon"], "a number of seconds"),
+        (["window_s=0"], "expected seconds from 1"),
+        (["longest_s=long"], "expected seconds from 1"),
+        ([f"minutes={SAMPLE / 'call.vtt'}"], "got captions"),
+        ([f"minutes={SAMPLE / 'call.flac'}"], "is a recording"),
+        ([f"rttm={SAMPLE / 'call.vtt'}"], "not a line of it is RTTM"),
+        (["output=/proc/nowhere"], "cannot write to /proc/nowhere"),
         (["anonymize=false"], "did you mean anonymise?"),
     ],
 )
@@ -158,6 +171,59 @@ def test_what_is_wrong_is_said_with_what_to_do(meeting, tmp_path, arguments, say
     assert status == 2
     assert says in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_columns_and_names_come_from_the_command_line(meeting, tmp_path):
+    rows = [f"{n},{n + 1.5},hello there {n},SPEAKER_0{n % 2}" for n in range(12)]
+    (tmp_path / "x.csv").write_text("\n".join(["Begin,Stopp,Words,Who", *rows]))
+    status, _, errors = meeting(
+        "columns={start: Begin, end: Stopp, text: Words, speaker: Who}",
+        "speaker_map={SPEAKER_00: Anna Lee, SPEAKER_01: O'Hara}",
+        "anonymise=false", "acknowledge_restrictions=true", transcript=tmp_path / "x.csv",
+    )  # fmt: skip
+    assert status == 0, errors
+    assert {u["speaker"] for u in result(tmp_path)["utterances"]} == {"Anna Lee", "O'Hara"}
+    assert result(tmp_path)["utterances"][0]["end_s"] == 1.5
+
+
+def test_a_file_name_that_says_who_speaks_is_no_title(meeting, tmp_path):
+    path = tmp_path / "2026-03-02_Anna_and_me.vtt"
+    path.write_bytes((SAMPLE / "call.vtt").read_bytes())
+    assert meeting(transcript=path)[0] == 0
+    assert result(tmp_path)["title"] == "meeting"
+    assert meeting("title=Sales, Q3", transcript=path)[0] == 0  # its own files of before are replaced
+    assert result(tmp_path)["title"] == "Sales, Q3"
+
+
+def test_what_was_left_out_of_the_minutes_is_told(meeting, tmp_path):
+    (tmp_path / "m.md").write_text("- the weather\n\n<div>\nsecret plan\n</div>\n\n- the picnic\n")
+    assert meeting(f"minutes={tmp_path / 'm.md'}")[0] == 0
+    assert any("HTML" in note for note in result(tmp_path)["notes"])
+
+
+def test_files_of_others_and_inputs_are_not_written_over(meeting, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("mine")
+    status, _, errors = meeting()
+    assert status == 2
+    assert "files of other origin" in errors
+    assert (out / "report.html").read_text() == "mine"
+    (out / "report.html").unlink()
+    assert meeting()[0] == 0
+    before = (out / "captions.vtt").read_bytes()
+    status, _, errors = meeting(transcript=out / "captions.vtt")
+    assert status == 2
+    assert "would be written over" in errors
+    assert (out / "captions.vtt").read_bytes() == before
+
+
+def test_voices_of_a_team_stay_refused_whatever_is_set(meeting):
+    status, _, errors = meeting(
+        f"audio={SAMPLE / 'call.flac'}", *WIDE, "purpose.voice=acknowledged", purpose="purpose=team_meetings"
+    )
+    assert status == 2
+    assert "refused for team_meetings" in errors
 
 
 def test_a_purpose_is_required_and_voices_of_teams_are_refused(emofuse, meeting, bundle):
@@ -186,6 +252,19 @@ def test_no_speaker_at_all_is_a_smaller_result(meeting, tmp_path):
     found = result(tmp_path)
     assert found["overall"]["withheld"] == "too few people to hide among"
     assert any("names no speakers" in note for note in found["notes"])
+
+
+def test_who_spoke_when_is_enough_for_voices_and_too_little_for_words(meeting, tmp_path):
+    path = tmp_path / "call.rttm"
+    path.write_text("".join(f"SPEAKER call 1 {3 * n} 2.5 <NA> <NA> s{n % 2} <NA> <NA>\n" for n in range(20)))
+    status, _, errors = meeting(transcript=path)
+    assert status == 2
+    assert "has no words" in errors
+    voices = ("modality=speech", "acknowledge_restrictions=true", f"audio={SAMPLE / 'call.flac'}")
+    status, _, errors = meeting(*voices, transcript=path)
+    assert status == 0, errors
+    assert result(tmp_path)["overall"]["counted"] == 20
+    assert result(tmp_path)["topics"] == []
 
 
 def test_html_in_names_and_zero_second_cues_do_no_harm(meeting, tmp_path):

@@ -130,6 +130,8 @@ def test_speech_and_the_whole_store(emofuse, manifest, checkpoint, tmp_path) -> 
         (("query=call-3", "output=vectors"), "output: expected a file, got the folder vectors"),
         (("query=call-3", "space=centred-00000000"), "space: expected raw, centred"),
         ((), "query"),
+        (("query= ",), "query: expected a clip, a file or a text, got nothing"),
+        (("query=call-3", "where=TRY_CAST(label AS DOUBLE) > 0 OR CAST(text AS DOUBLE) > 0"), "Cannot cast string"),
     ],
 )
 def test_what_cannot_be(emofuse, vectors, tmp_path, arguments, said) -> None:
@@ -138,6 +140,20 @@ def test_what_cannot_be(emofuse, vectors, tmp_path, arguments, said) -> None:
     assert status == 2
     assert said in errors
     assert "Traceback" not in errors
+
+
+def test_words_among_clips_without_texts(emofuse, vectors) -> None:
+    for arguments in (("query=money", "mode=keyword"), ("query=call-3", "words=money", "mode=hybrid")):
+        status, _, errors = emofuse("search", "vectors=vectors", "vectors_model=mine", *arguments)
+        assert status == 2
+        assert "none of the 12 clips has a text to find words in" in errors
+
+
+def test_a_search_for_nothing_is_refused_before_anything_is_embedded(emofuse, manifest, tmp_path) -> None:
+    status, _, errors = emofuse("search", "data.path=m.csv", "speech=acoustic")
+    assert status == 2
+    assert "query: expected a value" in errors
+    assert not (tmp_path / "store").exists()
 
 
 def test_an_empty_store(emofuse, manifest, checkpoint) -> None:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+from extractors import AcousticExtractor, EmbeddingStore
+from fusion.bundle import BundleInfo, save_bundle
+from fusion.data.sources import ManifestSource
+from fusion.explore.sources import EncoderVectors
+from fusion.explore.space import Space
+from fusion.explore.templates import Templates, save_templates
+from fusion.heads.gated import GatedHead
+from fusion.model import FusionModel
 
 ACOUSTIC = ("templates", "speech=acoustic", "space=standardized")
 
@@ -24,6 +34,20 @@ def write_clips(folder: Path, name: str, count: int, *, seed: int, split: list[s
         part = split[number] if split else ""
         rows.append(f"{name} {number},{name}-{number}.wav,{'low' if number % 2 else 'high'},s{number // 2 % 4},{part}")
     (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four clips, `few.csv`, the store that has heard them, and their templates in `mine`."""
+    folder = tmp_path_factory.mktemp("made")
+    write_clips(folder, "few", 2, seed=0)
+    source = EncoderVectors(
+        ManifestSource(path=folder / "few.csv"), build=AcousticExtractor, store=EmbeddingStore(folder / "store")
+    )
+    clips = source.collect()
+    space = Space.fit(clips.vectors, kind="standardized", fingerprint=clips.maker.fingerprint)
+    save_templates(folder / "mine", Templates.fit(clips, space=space))
+    return folder
 
 
 def test_made_and_used(emofuse, tmp_path) -> None:
@@ -50,6 +74,33 @@ def test_made_and_used(emofuse, tmp_path) -> None:
     assert status == 0, errors
     assert "more-1" in said
     assert "low" in said
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A head of random weights over the real acoustic encoder."""
+    encoder = AcousticExtractor()
+    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
+    model = FusionModel(GatedHead(dims={"speech": encoder.dim}, num_classes=2, width=8))
+    config = {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0}
+    encoders = {"speech": {"config": config, "fingerprint": encoder.fingerprint, "describe": encoder.describe()}}
+    info = BundleInfo(
+        labels=("low", "high"), dims={"speech": encoder.dim}, encoders=encoders, head=head, prior=(0.5, 0.5)
+    )
+    return save_bundle(tmp_path / "my-run" / "bundle", model, info, "card")
+
+
+def test_one_clip_as_a_bundle_fuses_it(emofuse, made, bundle, tmp_path) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    status, _, errors = emofuse("templates", "bundle=my-run", "data.path=few.csv", "output=fused")
+    assert status == 0, errors
+    status, said, errors = emofuse("templates", "bundle=my-run", "templates=fused", "audio=few-0.wav")
+    assert status == 0, errors
+    assert "few-0" in said
+    status, _, errors = emofuse("templates", "bundle=my-run", "templates=fused")
+    assert (status, "expected clips to score" in errors) == (2, True)
+    status, _, errors = emofuse("templates", "bundle=my-run", "output=others")
+    assert (status, "a bundle's embeddings need clips" in errors) == (2, True)
 
 
 def test_few_clips_are_not_calibrated_and_it_says_so(emofuse, tmp_path) -> None:
@@ -106,13 +157,11 @@ def test_labels_without_templates_are_counted_apart(emofuse, tmp_path) -> None:
         ([], "has no vectors of acoustic"),
     ],
 )
-def test_mistakes_are_named_and_leave_with_2(emofuse, tmp_path, arguments, words) -> None:
-    write_clips(tmp_path, "few", 2, seed=0)
+def test_mistakes_are_named_and_leave_with_2(emofuse, made, tmp_path, arguments, words) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     (tmp_path / "nolabel.csv").write_text("id,audio\nx,few-0.wav\ny,few-1.wav\n")
-    if "templates=mine" in arguments:
-        emofuse(*ACOUSTIC, "data.path=few.csv", "output=mine")
     if not arguments:
-        (tmp_path / "few.csv").unlink()
+        shutil.rmtree(tmp_path / "store")
     status, _, errors = emofuse(*ACOUSTIC, *arguments)
     assert words in errors
     assert "Traceback" not in errors

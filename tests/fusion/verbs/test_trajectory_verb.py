@@ -10,18 +10,22 @@ import soundfile
 from hydra.core.global_hydra import GlobalHydra
 
 from extractors.audio import load_audio
-from extractors.emotion2vec.synthetic import write_random_checkpoint
 from fusion.verbs.trajectory import main
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "audio"
 
 
+@pytest.fixture(scope="module")
+def call() -> np.ndarray:
+    """(samples,) five clips of one speaker."""
+    return np.concatenate([load_audio(path) for path in sorted(SAMPLES.glob("us-f1-0*"))[:5]])
+
+
 @pytest.fixture
-def trajectory(tmp_path, monkeypatch, capsys):
+def trajectory(call, tmp_path, monkeypatch, capsys):
     """trajectory("key=value", …) in a folder with `it's a call.flac` -> exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
-    clips = [load_audio(path) for path in sorted(SAMPLES.glob("us-f1-0*"))[:5]]
-    soundfile.write(tmp_path / "it's a call.flac", np.concatenate(clips), 16_000)
+    soundfile.write(tmp_path / "it's a call.flac", call, 16_000)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         GlobalHydra.instance().clear()
@@ -37,13 +41,12 @@ def trajectory(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_scores_of_emotion2vec_with_speakers(trajectory, tmp_path):
-    write_random_checkpoint(tmp_path / "tiny")
+def test_scores_of_emotion2vec_with_speakers(trajectory, checkpoint, tmp_path):
     (tmp_path / "call.vtt").write_text(
         "WEBVTT\n\n00:00.000 --> 00:04.000\n<v Ann Lee>So it is.</v>\n\n00:04.000 --> 00:08.000\n<v Bo>No.</v>\n"
     )
     status, out, err = trajectory(
-        "audio=it's a call.flac", "transcript=call.vtt", "speech.model=tiny", "speech.device=cpu", "output=out"
+        "audio=it's a call.flac", "transcript=call.vtt", f"speech.model={checkpoint}", "speech.device=cpu", "output=out"
     )
     assert status == 0, err
     assert "it's a call" in out
@@ -54,13 +57,14 @@ def test_scores_of_emotion2vec_with_speakers(trajectory, tmp_path):
     assert found["settings"]["valence"] == "default"
 
 
-def test_acoustic_without_changes_and_people_left_out(trajectory, tmp_path):
+def test_acoustic_without_changes_and_people_left_out(trajectory, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "call.srt").write_text(
         "1\n00:00:00,000 --> 00:00:05,000\nAnn: So it is.\n\n2\n00:00:05,000 --> 00:00:08,000\nBo: No.\n\n"
         "3\n00:00:08,000 --> 00:00:10,000\nAnn: But.\n\n4\n00:00:10,000 --> 00:00:12,000\nBo: No.\n"
     )
-    arguments = ("audio=it's a call.flac", "speech=acoustic", "transcript=call.srt", "exclude_speakers=[Bo]")
-    status, _, err = trajectory(*arguments, "changes=null", "output=out")
+    arguments = ("audio=~/it's a call.flac", "speech=acoustic", "transcript=~/call.srt", "exclude_speakers=[Bo]")
+    status, _, err = trajectory(*arguments, "changes=null", "output=~/out")
     assert status == 0, err
     found = json.loads((tmp_path / "out" / "trajectory.json").read_text())
     assert [row["speaker"] for row in found["speakers"]] == ["Ann"]

@@ -239,10 +239,15 @@ def test_a_bundle_that_reads_and_hears(run, recording, tmp_path) -> None:
         (["audio=none.wav", "speech=acoustic"], "acoustic has no classes of its own"),
         (["data=features", "data.path=x.npz"], "data: expected a manifest"),
         (["scores=scores.csv", "tau=3"], "tau: no such key"),
+        (["scores=scores.csv", "settings=meeting"], "settings: expected a mapping"),
+        (["scores=scores.csv", "output=scores.csv"], "output: cannot write to scores.csv"),
+        (["scores=scores.csv", "output=/proc/nowhere"], "output: cannot write to /proc/nowhere"),
+        (["scores=ms.csv", "when=angry > 0.5"], "are these milliseconds?"),
     ],
 )
 def test_mistakes_are_named_and_leave_with_2(run, scores, tmp_path, arguments, words) -> None:
     (tmp_path / "bad.csv").write_text("start,end,angry\n0,1,1.7\n3,1,0.5\n")
+    (tmp_path / "ms.csv").write_text("start,end,angry\n0,3000,0.9\n3000,5000,0.9\n5000,9000,0.1\n")
     status, _, errors = run("watch", *arguments)
     assert words in errors
     assert "Traceback" not in errors
@@ -264,4 +269,27 @@ def test_mistakes_of_a_backtest(run, scores, tmp_path, arguments, words) -> None
     status, _, errors = run("backtest", *arguments)
     assert words in errors
     assert "Traceback" not in errors
+    assert status == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content.pop("rules"),
+        lambda content: content.update(rules=None),
+        lambda content: content["recordings"][0].pop("seconds"),
+        lambda content: content.update(valence={"map": "mine"}),
+        lambda content: content["alerts"][0].update(rule="nobody"),
+        lambda content: content["alerts"][0].update(start_s="0"),
+    ],
+)
+def test_alerts_that_somebody_changed_are_an_error_and_no_crash(run, scores, tmp_path, damage) -> None:
+    assert run("watch", "scores=scores.csv", "when=angry > 0.5", "output=out")[0] == 0
+    path = tmp_path / "out" / "alerts.json"
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    (tmp_path / "e.csv").write_text("start,end,recording\n1,2,x.wav\n")
+    status, _, errors = run("backtest", f"alerts={path}", "episodes=e.csv")
+    assert "as `emofuse watch` writes it" in errors
     assert status == 2

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from extractors.errors import InputError
@@ -179,6 +180,33 @@ def test_an_index_that_has_doubled_is_made_anew_with_statistics_of_what_there_is
     assert index.record.space != first.space
     assert index.record.table != first.table
     assert [path.stem for path in folder.glob("*.lance")] == [index.record.table]
+
+
+def test_a_small_index_that_has_doubled_or_halved_takes_new_statistics(tmp_path, drawn) -> None:
+    folder, store = tmp_path / "store" / "indexes" / "x", tmp_path / "store"
+    index = VectorIndex.build(folder, drawn(100), space="centred", store=store)
+    assert index.space.rows == 100
+    for rows, fitted in ((190, 100), (201, 201), (110, 201), (100, 100)):
+        stream = drawn(rows)
+        index.update(stream)
+        assert (len(index), index.space.rows) == (rows, fitted)
+    np.testing.assert_allclose(index.space.mean, stream.rows.mean(axis=0), rtol=1e-5)
+    named = VectorIndex.build(folder, drawn(100), space=index.record.space, store=store)
+    named.update(drawn(300))
+    assert (len(named), named.record.space) == (300, index.record.space)  # the user's own choice
+
+
+def test_texts_that_come_later_are_found_by_their_stems(tmp_path, drawn) -> None:
+    stream = drawn(40)
+    folder, store = tmp_path / "store" / "indexes" / "x", tmp_path / "store"
+    stream.metadata["text"] = pd.Series([None] * 40, dtype=object)
+    index = VectorIndex.build(folder, stream, space="centred", store=store, language="English")
+    assert not index.reads
+    stream.metadata.loc[3, "text"] = "one refund, zurück"
+    index.update(stream)
+    assert index.reads
+    for words in ("refunds", "zuruck"):
+        assert [match.id for match in index.saying(words, 5)] == ["clip-3"]
 
 
 def test_a_changed_column_makes_the_index_anew_in_the_same_space(tmp_path, drawn) -> None:

@@ -44,6 +44,18 @@ def test_one_who_changes_while_another_does_not(acoustic, tone):
     assert rows[0]["speech_s"] == pytest.approx(24, abs=0.6)
 
 
+def test_a_transcript_of_another_recording(acoustic, tone, caplog):
+    wave = tone(120, 6)
+    for transcript in (said((900.0, 910.0, "Ann")), said()):
+        with pytest.raises(InputError, match="no utterance of the transcript lies within the recording"):
+            trajectory(wave, acoustic, transcript=transcript)
+    trajectory(wave, acoustic, transcript=said((0.0, 3.0, "Ann"), (60.0, 70.0, "Bo")))
+    assert "ends at 6.0 s, the transcript goes on (1 of 2 utterances begin later)" in caplog.text
+    caplog.clear()
+    trajectory(wave, acoustic, transcript=said((0.0, 6.4, "Ann")))
+    assert not caplog.text
+
+
 def test_who_is_left_out_is_a_gap(encoder, speech):
     only = said((0.0, 3.0, "Ann"), (9.0, 11.0, "Ann"))
     found = trajectory(speech, encoder, transcript=only, utterances_only=True)

@@ -32,6 +32,19 @@ def test_numbers_may_be_meant_by_the_number(read: Read) -> None:
     assert [u.speaker for u in found.utterances] == ["Ann", "Bob"]
 
 
+@pytest.mark.parametrize("name", ["Bop", "Ann", "Lee", "Ann Lee Schmidt", "Anne Lee"])
+def test_who_is_likely_meant_is_not_let_in(read: Read, name: str) -> None:
+    with pytest.raises(InputError, match="exclude_speakers") as refused:
+        read(CALL, exclude_speakers=[name])
+    assert "is it" in refused.value.problems[0]
+
+
+def test_an_rttm_without_a_turn_is_none(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "call.vtt").write_text(CALL)
+    with pytest.raises(InputError, match="not a line of it is RTTM"):
+        read(CALL, rttm=tmp_path / "call.vtt")
+
+
 @pytest.mark.parametrize("name", ["Bob", "bob", "BOB ", "Robert"])
 def test_left_out_before_anything_looks(read: Read, name: str) -> None:
     found = read(CALL, exclude_speakers=[name], speaker_map={"Bob": "Robert"})
