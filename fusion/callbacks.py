@@ -149,4 +149,15 @@ class LongFitLog(Callback):
                 left = f", at most {timedelta(seconds=round(steps / max(rate, 1e-9)))} left"
         loss = trainer.callback_metrics.get("val/loss")
         judged = "" if loss is None else f", val/loss {float(loss):.4f}"
-        log.info("training: epoch %s, %.0f steps/s%s%s", epoch, rate, left, judged)
+        log.info("training: epoch %s, %s%s%s", epoch, pace(rate), left, judged)
+
+
+def pace(rate: float) -> str:
+    """A rate in steps a second, as seconds a step where it is below one.
+
+    >>> pace(64.7), pace(0.31), pace(0)
+    ('65 steps/s', '3.2 s/step', 'no step yet')
+    """
+    if rate <= 0:
+        return "no step yet"
+    return f"{rate:.0f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s/step"

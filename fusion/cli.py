@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import fusion.early  # noqa: F401  # before all others, for it is of use while they are loaded
+
+# isort: split
 import difflib
 import logging
 import os
 import re
 import secrets
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +23,18 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from extractors.errors import EmofuseError, InputError
+from fusion.job_number import job_number
+from fusion.places import unwritable_run, unwritable_store
+from fusion.resuming import with_recorded
+from fusion.stopping import by_hand, how_to_go_on
+
+log = logging.getLogger(__name__)
 
 VERBS = {  # verb -> (module with `main`, what it does)
     "train": ("train", "a table of speech, words and labels in; a trained, measured classifier out"),
@@ -72,6 +82,10 @@ OPTIONS_WITH_VALUE = frozenset(
     ]
 )  # Hydra's
 
+OPTIONS = frozenset(
+    ["--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion"]
+)  # Hydra's as well, without a value
+
 Task = Callable[[DictConfig], Any]
 
 
@@ -101,8 +115,14 @@ def verb(
     """
 
     def decorate(task: Task) -> Callable[[], None]:
+        begun = False  # whether Hydra has made the run's folder, and handed over
+
         def job(cfg: DictConfig) -> Any:
+            nonlocal begun
+            begun = True
             _quiet_libraries()
+            if number := job_number():
+                log.info("%s", number)
             try:
                 _refuse_unknown_keys(cfg, name)
                 return task(cfg)
@@ -110,17 +130,27 @@ def verb(
                 _refuse(error)
             except (HydraException, OmegaConfBaseException) as error:  # a component refused its configuration
                 _refuse(_as_input_error(error, name))
-            except KeyboardInterrupt:
-                sys.stderr.write("\nStopped. What was extracted is kept; the same command goes on from there.\n")
+            except (KeyboardInterrupt, SystemExit) as left:
+                if not by_hand(left):
+                    raise
+                sys.stderr.write(f"\n{how_to_go_on(name)}\n")
                 raise SystemExit(1) from None
 
         job.__module__, job.__qualname__, job.__doc__ = task.__module__, task.__qualname__, task.__doc__
 
         def main() -> None:
+            nonlocal begun
+            begun = False
             register_resolvers()
             if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
                 _fail(InputError("--experimental-rerun reads a pickle, and Emofuse reads nothing that can run code"))
             arguments = _named(sys.argv[1:], positional)
+            if name == "train":
+                try:
+                    arguments = with_recorded(arguments)
+                except InputError as error:
+                    _fail(error)
+            _refuse_options(arguments)
             sys.argv[1:] = [_quoted(argument, literal or {}) for argument in arguments]
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving with 1
             try:
@@ -129,7 +159,11 @@ def verb(
                 _fail(error)
             except (HydraException, OmegaConfBaseException) as error:
                 _fail(_as_input_error(error, name))
-            except ValueError as error:
+            except KeyboardInterrupt:  # before the job, or after it
+                _stopped()
+            except (OSError, ValueError) as error:
+                if not begun and (unwritable := unwritable_run(error)):
+                    _fail(unwritable)
                 if not str(error).startswith("Config group override must be"):
                     raise
                 _fail(_no_choice(arguments))
@@ -151,11 +185,14 @@ def main() -> None:
     if name not in VERBS:
         near = difflib.get_close_matches(name, VERBS, n=1)
         _fail(InputError(f"no verb {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint=USAGE))
-    module = import_module(VERBS[name][0])
-    # a script's path where there is one: Lightning starts that again for each further GPU
-    program = str(module.__file__) if name == "train" else f"emofuse {name}"
-    sys.argv = [program, *arguments[1:]]
-    module.main()
+    try:
+        module = import_module(VERBS[name][0])
+        # a script's path where there is one: Lightning starts that again for each further GPU
+        program = str(module.__file__) if name == "train" else f"emofuse {name}"
+        sys.argv = [program, *arguments[1:]]
+        module.main()
+    except KeyboardInterrupt:  # while libraries are loaded
+        _stopped()
 
 
 def _named(arguments: Sequence[str], positional: Sequence[str]) -> list[str]:
@@ -200,6 +237,15 @@ def _string(value: str) -> str:
     return "'" + value.replace("${", "\\${") + "'"
 
 
+def for_shell(argument: str) -> str:
+    """In double quotes where these do, for Hydra's own are single ones.
+
+    >>> print(for_shell("data.delimiter=';'"))
+    "data.delimiter=';'"
+    """
+    return shlex.quote(argument) if set(argument) & set('"$`\\!') else f'"{argument}"'
+
+
 def _quoted(argument: str, literal: Mapping[str, str]) -> str:
     """`text=It's late, go` as the Hydra override of its key, quoted; any other argument as it came.
 
@@ -212,8 +258,39 @@ def _quoted(argument: str, literal: Mapping[str, str]) -> str:
     return f"{literal[name]}={_string(value)}"
 
 
+def _refuse_options(arguments: Sequence[str]) -> None:
+    """`--data calls.csv`, as other programs have it: what is meant is key=value."""
+    value_of_option = False
+    for place, argument in enumerate(arguments):
+        if not value_of_option and re.match(r"--[A-Za-z]", argument) and not _is_option(argument):
+            key, equals, value = argument.lstrip("-").partition("=")
+            if not equals and place + 1 < len(arguments) and not arguments[place + 1].startswith("-"):
+                value = arguments[place + 1] if "=" not in arguments[place + 1] else "…"
+            key = "data.path" if key == "data" and "." in value else key
+            shown = f"{key}={value or '…'}"
+            _fail(
+                InputError(
+                    f"{argument}: there is no such option",
+                    hint=f"Settings are written key=value, without dashes: {shown}",
+                )
+            )
+        value_of_option = argument in OPTIONS_WITH_VALUE
+
+
+def _is_option(argument: str) -> bool:
+    """Whether Hydra knows it: whole, with its value, or cut short as argparse allows."""
+    word = argument.partition("=")[0]
+    return any(option.startswith(word) for option in OPTIONS | OPTIONS_WITH_VALUE)
+
+
+def _stopped() -> None:
+    sys.stderr.write("\nStopped.\n")
+    raise SystemExit(1) from None
+
+
 def _refuse(error: EmofuseError) -> None:
     """As `_fail`; but one job of a sweep is left to Hydra, which notes it as failed and goes on to the others."""
+    error = unwritable_store(error)
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise error
     _fail(error)
@@ -234,6 +311,7 @@ def _quiet_libraries() -> None:
         "matplotlib",
         "fontTools",
         "numba",
+        "torch._subclasses.fake_tensor",  # whose statistics are told at exit
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
@@ -309,6 +387,17 @@ def _no_choice(arguments: Sequence[str]) -> InputError:
     return InputError("configuration: a group is a choice, and null is none", problems)
 
 
+def _unreadable(error: OverrideParseException) -> InputError:
+    """An argument that Hydra's grammar has no reading for."""
+    key, equals, value = str(error.override).partition("=")
+    if not equals:
+        return InputError(f"{key}: expected key=value", hint="Settings are written key=value, as in batch_size=32.")
+    quoted = for_shell(f"{key}={_string(value.strip(chr(39) + chr(34)))}")
+    return InputError(
+        f"{key}: {value!r} cannot be read", hint=f"Put it in quotes, and these in quotes for the shell: {quoted}"
+    )
+
+
 def _as_input_error(error: Exception, name: str) -> InputError:
     """Hydra's and OmegaConf's complaints, with the nearest key where a key was mistyped."""
     causes = [str(error).strip()]
@@ -322,6 +411,8 @@ def _as_input_error(error: Exception, name: str) -> InputError:
     if isinstance(error, MissingMandatoryValue):
         key = getattr(error, "full_key", None) or message.splitlines()[0].rsplit(" ", 1)[-1]
         return InputError(f"{key}: expected a value, got none", hint=f"Give {key}=… on the command line.")
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
     missing = re.search(r"Could not find '([^']+)'", message)
     if missing:
         if missing.group(1) in ("hydra/launcher/joblib", "hydra/sweeper/optuna"):

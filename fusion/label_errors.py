@@ -1,4 +1,4 @@
-"""Labels that are probably not what a listener would give: a list to listen to, not a verdict.
+"""Labels that a listener might not give: a list to listen to, not a verdict and not a count.
 
 Confident learning of Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", Journal
 of Artificial Intelligence Research 70, 2021. A row is listed where the model, which never trained on it, gives another
@@ -22,12 +22,13 @@ from fusion.evaluation.scored import Scored
 
 log = logging.getLogger(__name__)
 
+SURE = 0.9  # calibrated probability of another label from which the model counts as sure
 ROUNDING = 1e-9  # by which the mean of equal numbers may miss them
 ABOUT_THE_ROW = ("audio", "start", "end", "text", "speaker")  # what one needs in order to listen, where it is known
 
 
 def find_label_errors(scored: Scored, labels: Sequence[str]) -> pd.DataFrame:
-    """The tested rows whose label is probably another one, the least believed first.
+    """The tested rows whose label the model leans away from, the least believed first.
 
     The threshold of a class j is the mean probability of j over the rows labelled j (eq. 2 of the paper); a row labelled
     i is counted to j where p_j reaches j's threshold, and p_j is the largest of those that reach theirs (eq. 1, the
@@ -89,7 +90,7 @@ def write_label_errors(path: Path, scored: Scored, table: FeatureTable) -> int:
         frame["share_suggested"] = table.soft[place, frame["suggested"].map(column).to_numpy(np.int64)]
     write_text(Path(path), frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     tested, labelled = scored.utterances, int((table.targets >= 0).sum())
-    log.info("%s of %s tested rows have a label that is probably another one", f"{len(frame):,}", f"{tested:,}")
+    log.info("%s", _sentence(frame, scored))
     if tested < labelled:
         log.info(
             "the other %s labelled rows were not tested by a model that had not seen them, so nothing is said of them; "
@@ -97,6 +98,21 @@ def write_label_errors(path: Path, scored: Scored, table: FeatureTable) -> int:
             f"{labelled - tested:,}",
         )
     return len(frame)
+
+
+def _sentence(frame: pd.DataFrame, scored: Scored) -> str:
+    """How long the list is, how much of it the model is sure of, and how often the model is simply wrong."""
+    tested = f"{scored.utterances:,}"
+    if frame.empty:
+        return f"label_errors.csv lists none of the {tested} tested rows"
+    _, targets, probabilities = _by_row(scored)
+    disagrees = int((probabilities.argmax(axis=1) != targets).sum())
+    sure = int((frame["p_suggested"] >= SURE).sum())
+    return (
+        f"label_errors.csv: {len(frame):,} of {tested} tested rows to listen to first, where the model leans to another "
+        f"label; of {sure:,} of them it is sure (probability {SURE} or more). It disagrees with {disagrees:,} of {tested} "
+        "labels in all, and most of that may be its own mistakes: a list to listen to, not a count"
+    )
 
 
 def _by_row(scored: Scored) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.float64]]:

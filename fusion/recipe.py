@@ -139,7 +139,7 @@ def _tried(recipe: dict[str, Any]) -> list[str]:
         try:
             return make()
         except Exception as error:
-            problems.append(f"{part}: {_reason(error)}")
+            problems.append(f"{part}: {_word_for_number(error, recipe.get(part)) or _reason(error)}")
             return None
 
     head = attempt("head", lambda: recipe["head"](dims={"speech": 2, "text": 2}, num_classes=2))
@@ -152,6 +152,14 @@ def _tried(recipe: dict[str, Any]) -> list[str]:
     for name, make in (recipe["callbacks"] or {}).items():
         attempt(f"callbacks.{name}", make)
     return problems
+
+
+def _word_for_number(error: Exception, factory: Any) -> str | None:
+    """What Python calls "'<=' not supported between instances of 'float' and 'str'": a setting that is a word."""
+    given = getattr(factory, "keywords", None) or {}
+    words = [f"{name}: expected a number, got {value!r}" for name, value in given.items() if isinstance(value, str)]
+    numbers = isinstance(error, TypeError) and any(mark in str(error) for mark in ("instances of", "operand type"))
+    return "; ".join(words) if numbers and words else None
 
 
 def _reason(error: Exception) -> str:

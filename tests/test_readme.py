@@ -29,6 +29,7 @@ COMMANDS = [
 LISTENS = re.compile(
     r"emotion2vec|emofuse (doctor|extract)|data=(manifest|iemocap)"
 )  # with Emotion2Vec+, said or by default
+FIRST = [command for command in COMMANDS if "hydra.run.dir=" in command]  # what other commands take up
 PROGRAMS = [block for kind, block in BLOCKS if kind == "python"]
 
 
@@ -37,7 +38,7 @@ def run(command: str, folder: Path) -> str:
     smaller = []
     if " train" in command or "train.py" in command:
         smaller += ["trainer.max_epochs=3", "evaluation.draws=100", "trainer=cpu"]
-    if LISTENS.search(command):
+    if LISTENS.search(command) and "speech=acoustic" not in command:
         smaller += ["speech.model=checkpoint", "offline=true"]
     words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", command)
     words = [word.replace('"', "") for word in words]
@@ -95,13 +96,13 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "scores.csv").write_text("start,end,speaker,angry,fearful,neutral\n" + "\n".join(lines) + "\n")
     (folder / "episodes.csv").write_text("start,end,label\n98,126,angry\n")
     write_iemocap(folder / "corpora" / "IEMOCAP", partial(write_tones, folder / "corpora" / "IEMOCAP"), TURNS)
-    for name in ("quickstart", "my-run"):
-        run(f"python train.py experiment=quickstart hydra.run.dir=runs/{name}", folder)
+    for command in FIRST:
+        run(command, folder)
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in FIRST])
 def test_command(command, workplace):
     run(command, workplace)
 
@@ -136,3 +137,4 @@ def test_the_readme_shows_the_two_commands_and_no_path_of_a_machine():
     assert "pip install -e '.[dev]' -c constraints.txt && pytest\n" in text
     assert not re.search(r"/(work|home|root|tmp)/", text)
     assert len(COMMANDS) >= 7
+    assert len(FIRST) == 2

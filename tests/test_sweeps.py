@@ -92,6 +92,11 @@ def test_every_job_has_a_folder_and_a_line(swept):
         assert float(row["validation_ua"]) == pytest.approx(np.mean(validation))
 
 
+def test_a_jobs_log_says_which_of_how_many_it_is(swept):
+    for number in range(4):
+        assert (swept / f"{number}" / "train.log").read_text().startswith(f"job {number + 1} of 4\n")
+
+
 def test_jobs_of_a_comparison_test_the_same_rows(swept):
     tested = {
         tuple(line.split(",")[0] for line in (swept / n / "predictions.csv").read_text().splitlines()) for n in "0123"

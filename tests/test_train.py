@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -238,3 +240,41 @@ def test_text_alone_asks_for_no_audio(workplace, emofuse):
     )  # fmt: skip
     assert status == 0
     assert set(json.loads((workplace / "text_only" / "results.json").read_text())["test"]) == {"text"}
+
+
+def test_ctrl_c_says_how_to_go_on_and_resume_alone_does(workplace, emofuse, monkeypatch, capsys):
+    """Lightning makes a bare exit of it. The recorded settings are those of the run that goes on."""
+    npz(workplace / "stop.npz", np.random.default_rng(1))
+    told = signal.getsignal(signal.SIGINT)
+    epochs = iter(range(100))
+
+    def stop(*_):
+        if next(epochs) == 3:
+            raise KeyboardInterrupt
+
+    settings = ["data=features", "data.path=stop.npz", "trainer=cpu", "trainer.max_epochs=2", "evaluation.draws=50"]
+    with monkeypatch.context() as patch:
+        patch.setattr("fusion.callbacks.LongFitLog.on_train_epoch_start", stop)
+        assert emofuse("train", *settings, "engine=sequential", "hydra.run.dir=stopped") == 1
+    signal.signal(signal.SIGINT, told)  # Lightning has it ignored
+    assert capsys.readouterr().err.endswith("\nStopped. emofuse train resume=stopped goes on from there.\n")
+    assert emofuse("train", "resume=stopped", "hydra.run.dir=resumed") == 0
+    said = capsys.readouterr()
+    assert f"resume: with the settings of that run: {' '.join(settings)} engine=sequential\n" in said.err
+    assert "stopped: 1 of 3 fits are taken as they are" in (workplace / "resumed" / "train.log").read_text()
+    kept = [line.split() for line in (workplace / "resumed" / ".hydra" / "overrides.yaml").read_text().splitlines()]
+    assert ["-", "trainer.max_epochs=2"] in kept
+    assert emofuse("train", "resume=stopped", "seed=2", "hydra.run.dir=other") == 2  # others are given: all must be
+    assert "data.path: expected a value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("entry", ["head._target_=os.system", "--config-dir=evil", "hydra.searchpath=[file://evil]"])
+def test_a_record_that_names_code_is_not_followed(workplace, emofuse, capsys, entry):
+    folder = workplace / "foreign"
+    (folder / "fits").mkdir(parents=True, exist_ok=True)
+    (folder / ".hydra").mkdir(exist_ok=True)
+    (folder / ".hydra" / "overrides.yaml").write_text(f"- data.path=x.npz\n- {entry}\n")
+    (folder / ".hydra" / "hydra.yaml").write_text("hydra:\n  job:\n    config_name: train\n")
+    assert emofuse("train", "resume=foreign") == 2
+    said = capsys.readouterr().err
+    assert f"emofuse train data.path=x.npz {shlex.quote(entry)} resume=foreign" in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ from extractors.decode import open_source
 from extractors.errors import InputError
 from extractors.importing.arrays import ArrayError, check_array
 from extractors.importing.comparing import one_for_each_key, other_numbers, recomputed
-from extractors.importing.found import find_vectors
+from extractors.importing.found import FoundVector, find_vectors
 from extractors.importing.matching import ClipNames, Match
 from extractors.importing.plan import Item, Plan
 from extractors.importing.scores import scores_in
@@ -23,6 +23,8 @@ from extractors.store import EmbeddingStore
 from extractors.types import Clip, Extractor
 
 log = logging.getLogger(__name__)
+
+SHOWN_ALIKE = 3  # files of one fault that get a line of their own
 
 Unmatched = Literal["refuse", "skip"]
 
@@ -51,7 +53,7 @@ def check_folder(
     names = ClipNames(clips, match)
     found, problems = find_vectors(folder)
     hints: list[str] = []
-    misshapen: list[ArrayError] = []
+    misshapen: list[tuple[FoundVector, str, ArrayError]] = []
     strangers = 0
     items: list[Item] = []
     for done, vector in enumerate(found):
@@ -71,8 +73,7 @@ def check_folder(
         try:
             rows = check_array(vector.path, extractor.dim)
         except ArrayError as error:
-            misshapen.append(error)
-            problems.append(f"{where}: {error}")
+            misshapen.append((vector, where, error))
         own = None
         try:
             own = scores_in(vector.result) if scores else None
@@ -82,6 +83,8 @@ def check_folder(
         if clip is not None:
             items.append(Item(vector, clip, rows, own))
         seen(done + 1)
+    shapes = _shapes(misshapen)
+    problems += shapes
     problems += _other_models(items, extractor)
     items, wrong = _with_one_order(items, _table_labels(store, extractor))
     problems += wrong
@@ -93,8 +96,10 @@ def check_folder(
         problems += other_numbers(items, clips, store)
         problems += recomputed(items, clips, extractor, recompute)
     if problems:
-        hints += _width_hint({error.width for error in misshapen})
-        summary = f"import: {folder}: {len(problems):,} problem{'s' * (len(problems) > 1)}; nothing was stored"
+        hints += _width_hint({error.width for _, _, error in misshapen})
+        hints += _frames_hint([(vector, error) for vector, _, error in misshapen])
+        count = len(problems) - len(shapes) + len(misshapen)
+        summary = f"import: {folder}: {count:,} problem{'s' * (count > 1)}; nothing was stored"
         raise InputError(summary, problems, "\n".join(dict.fromkeys(hints)) or None)
     return Plan(_with_single_frames(items), strangers)
 
@@ -161,6 +166,31 @@ def _with_keys(
                 reason = getattr(content, "reason", None) or content
                 problems.append(f"clip {clip.id!r}: {clip.audio}: {reason}")
     return keyed
+
+
+def _shapes(misshapen: Sequence[tuple[FoundVector, str, ArrayError]]) -> list[str]:
+    """A line for each file; of many files with the same fault one line."""
+    alike: defaultdict[object, list[str]] = defaultdict(list)
+    for _, where, error in misshapen:
+        alike[str(error) if error.width is None else error.width].append(f"{where}: {error}")
+    lines = []
+    for found in alike.values():
+        rest = len(found) - SHOWN_ALIKE
+        lines += found if rest < 2 else [*found[:SHOWN_ALIKE], f"{rest:,} more files have the same fault"]
+    return lines
+
+
+def _frames_hint(misshapen: Sequence[tuple[FoundVector, ArrayError]]) -> list[str]:
+    """Where the files are said to be frames of a model whose vectors have another width than its frames."""
+    for vector, error in misshapen:
+        described = vector.result.get("extractor")
+        dim = described.get("dim") if isinstance(described, Mapping) else None
+        if vector.result.get("granularity") == "frame" and isinstance(dim, int) and error.width not in (None, dim):
+            return [
+                f"They are frames of {error.width} values, and vectors of that model have {dim}: no vector can be made of "
+                "them. Export again with granularity=utterance, and import that."
+            ]
+    return []
 
 
 def _width_hint(widths: set[int | None]) -> list[str]:

@@ -40,7 +40,10 @@ def find_vectors(folder: Path) -> tuple[list[FoundVector], list[str]]:
     Raises InputError where there is no such folder, or not one vector in it.
     """
     if not folder.is_dir():
-        raise InputError(f"import: {folder} is " + ("a file, not a folder" if folder.exists() else "not there"))
+        raise InputError(
+            f"path={folder}: " + ("a file; expected a folder" if folder.exists() else "no such folder"),
+            hint="Give the folder of the vectors, as FunASR's output_dir or an export wrote it: path=FOLDER.",
+        )
     problems: list[str] = []
     found = _web_ui(folder, problems)
     found += [vector for inner in sorted(folder.iterdir()) if inner.is_dir() for vector in _web_ui(inner, problems)]

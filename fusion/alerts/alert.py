@@ -48,8 +48,8 @@ class Alert:
     scope, scope_value : "speaker" and whose; "topic" and which; "meeting" and None. A speaker's None: nobody named
     start_s, end_s     : of its first and its last supporting utterance
     fired_s            : when its evidence was enough: nobody could have been told before
-    peak, peak_s       : the smoothed signal furthest beyond the threshold, and when
-    mean               : of the signal itself from start to end, weighted, over all speech of the scope
+    smoothed_peak, smoothed_mean : of the smoothed signal, which is what is held against the threshold: furthest beyond it
+                         (at `peak_s`), and weighted over the speech from when it was reached to the last that supports
     speech_s           : supporting speech, s; what overlaps counts once
     utterances         : how many support it; each is in `evidence`
     episodes           : how many alerts were merged in it
@@ -64,9 +64,9 @@ class Alert:
     start_s: float
     end_s: float
     fired_s: float
-    peak: float
+    smoothed_peak: float
     peak_s: float
-    mean: float
+    smoothed_mean: float
     speech_s: float
     utterances: int
     evidence: tuple[Evidence, ...]
@@ -102,9 +102,9 @@ class Alert:
             "signal": self.signal,
             "direction": self.direction,
             "on": self.on,
-            "peak": round(self.peak, DIGITS),
+            "smoothed_peak": round(self.smoothed_peak, DIGITS),
             "peak_s": round(self.peak_s, 3),
-            "mean": round(self.mean, DIGITS),
+            "smoothed_mean": round(self.smoothed_mean, DIGITS),
             "speech_s": round(self.speech_s, 3),
             "utterances": self.utterances,
             "episodes": self.episodes,

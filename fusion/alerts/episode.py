@@ -99,8 +99,8 @@ class Episode:
         self.merged = 1
         self._support: dict[tuple[str, str | None, float], Support] = {}
         self._spans = Spans()
-        self._value = self._weight = 0.0  # weighted sums of all speech up to the last that supports
-        self._late_value = self._late_weight = 0.0  # of what came after it
+        self._level = self._weight = 0.0  # weighted sums of the smoothed signal, up to the last speech that supports
+        self._late_level = self._late_weight = 0.0  # of what came after it
 
     @property
     def utterances(self) -> int:
@@ -110,17 +110,9 @@ class Episode:
     def speech_s(self) -> float:
         return self._spans.seconds
 
-    def hear(self, heard: Heard, *, supports: bool) -> None:
-        """Speech of the scope. What supports becomes evidence; what does not only counts in the mean."""
-        observation, value, rate = heard
-        weight = rate * observation.seconds
-        if not supports:
-            self._late_value += weight * value
-            self._late_weight += weight
-            return
-        self._value += self._late_value + weight * value
-        self._weight += self._late_weight + weight
-        self._late_value = self._late_weight = 0.0
+    def hear(self, heard: Heard) -> None:
+        """Speech that supports: it becomes evidence."""
+        observation = heard.observation
         # frames of an utterance share its id; an utterance is told from another of the same id by its time
         part = observation.utterance_s is not None
         key = (observation.id, observation.speaker, -1.0 if part else observation.start_s)
@@ -131,8 +123,16 @@ class Episode:
         self._spans.add(observation.start_s, observation.end_s)
         self.start_s, self.end_s = min(self.start_s, observation.start_s), max(self.end_s, observation.end_s)
 
-    def note(self, level: float, time: float) -> None:
-        """The smoothed signal at `time`."""
+    def note(self, level: float, time: float, *, weight: float, supported: bool) -> None:
+        """The smoothed signal at `time`, after speech of that weight; `supported`: some of it supports."""
+        self._late_level += weight * level
+        self._late_weight += weight
+        if supported:
+            self._level, self._weight = self._level + self._late_level, self._weight + self._late_weight
+            self._late_level = self._late_weight = 0.0
+        self._reach(level, time)
+
+    def _reach(self, level: float, time: float) -> None:
         if math.isnan(self.peak) or self.rule.worse(level, self.peak):
             self.peak, self.peak_s = level, time
 
@@ -141,9 +141,9 @@ class Episode:
 
     def absorb(self, later: Episode) -> None:
         """Another one, near in time, becomes part of this."""
-        self._value += self._late_value + later._value
+        self._level += self._late_level + later._level
         self._weight += self._late_weight + later._weight
-        self._late_value, self._late_weight = later._late_value, later._late_weight
+        self._late_level, self._late_weight = later._late_level, later._late_weight
         for key, support in later._support.items():
             if key not in self._support:
                 self._support[key] = support
@@ -155,7 +155,7 @@ class Episode:
                 mine.scores[label] = mine.scores.get(label, 0.0) + total
         self._spans.absorb(later._spans)
         self.start_s, self.end_s = min(self.start_s, later.start_s), max(self.end_s, later.end_s)
-        self.note(later.peak, later.peak_s)
+        self._reach(later.peak, later.peak_s)
         self.merged += 1
 
     def alert(
@@ -173,9 +173,9 @@ class Episode:
             start_s=self.start_s,
             end_s=self.end_s,
             fired_s=self.fired_s,
-            peak=self.peak,
+            smoothed_peak=self.peak,
             peak_s=self.peak_s,
-            mean=self._value / self._weight,
+            smoothed_mean=self._level / self._weight,
             speech_s=self.speech_s,
             utterances=self.utterances,
             evidence=tuple(evidence),

@@ -1,15 +1,17 @@
 """alerts.json, alerts.csv and evidence.csv: what scripts can rely on.
 
-alerts.json, schema version 1:
+alerts.json, schema version 2:
     schema_version, what, notice, model, calibrated, valence = {label: value or null} or null
     rules = {name: its settings}, left_out = sentences on rules that the model's labels cannot follow
     recordings = [{name, seconds, observations, skipped = {rule: {reason: count}}}], failed = {id: reason}
-    alerts = [{rule, severity, recording, scope, scope_value, start_s, end_s, fired_s, signal, direction, on, peak, peak_s,
-               mean, speech_s, utterances, episodes, calibrated, open,
+    alerts = [{rule, severity, recording, scope, scope_value, start_s, end_s, fired_s, signal, direction, on, smoothed_peak,
+               peak_s, smoothed_mean, speech_s, utterances, episodes, calibrated, open,
                evidence = [{id, start_s, end_s, speech_s, value, scores, speaker, text, confidence}]}]
 
-Times are seconds into the recording. `fired_s`: when the evidence was enough; `open`: it had not ended when the recording
-did. alerts.csv has a row an alert, with its strongest evidence in words; evidence.csv a row for each supporting utterance.
+Times are seconds into the recording. `smoothed_peak` and `smoothed_mean` are both of the signal smoothed over the rule's
+`tau_s`, which is what is held against `on` and `off`; an utterance's `value` is not smoothed. `fired_s`: when the
+evidence was enough; `open`: it had not ended when the recording did. alerts.csv has a row an alert, with its strongest
+evidence in words; evidence.csv a row for each supporting utterance.
 A cell that a spreadsheet would take for a formula begins with an apostrophe in the CSV files.
 """
 
@@ -29,7 +31,7 @@ from fusion.alerts.alert import Alert, Evidence
 from fusion.alerts.rule import Rule
 from fusion.valence import ValenceMap
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NOTICE = (
     "Automated estimates of expressed emotion, often wrong; not for employment, education, legal or medical decisions."
 )
@@ -43,8 +45,8 @@ ALERT_COLUMNS = (
     "start_s",
     "end_s",
     "fired_s",
-    "peak",
-    "mean",
+    "smoothed_peak",
+    "smoothed_mean",
     "speech_s",
     "utterances",
     "calibrated",

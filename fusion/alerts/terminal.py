@@ -26,7 +26,7 @@ def _table(*headings: str) -> Table:
 def alerts_table(alerts: Sequence[Alert], *, quotes: int = QUOTES) -> Table:
     """A row an alert, and under it what it rests on. Names and words stand as `Text`: they may hold rich's markup."""
     several = len({alert.recording for alert in alerts}) > 1
-    table = _table("time", "rule", "severity", "who", ">peak", ">mean", ">speech", ">n", "evidence")
+    table = _table("time", "rule", "severity", "who", ">smoothed peak", ">smoothed mean", ">speech", ">n", "evidence")
     for alert in alerts[:SHOWN_ALERTS]:
         until = clock(alert.end_s) + (" …" if alert.open else "")
         time = f"{clock(alert.start_s)} – {until}"
@@ -35,8 +35,8 @@ def alerts_table(alerts: Sequence[Alert], *, quotes: int = QUOTES) -> Table:
             Text(alert.rule),
             Text(alert.severity),
             Text({"meeting": "all"}.get(alert.scope, alert.scope_value or "–")),
-            f"{alert.peak:.2f}".replace("-", "−"),
-            f"{alert.mean:.2f}".replace("-", "−"),
+            f"{alert.smoothed_peak:.2f}".replace("-", "−"),
+            f"{alert.smoothed_mean:.2f}".replace("-", "−"),
             f"{alert.speech_s:.1f} s",
             str(alert.utterances),
             Text("\n".join(_quote(alert, number) for number in range(min(quotes, len(alert.evidence))))),

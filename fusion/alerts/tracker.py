@@ -71,9 +71,11 @@ class Tracker:
             self._resolve()
         if self._episode is not None:
             for heard, supports in zip(batch, supporting, strict=True):
-                self._episode.hear(heard, supports=supports)
+                if supports:
+                    self._episode.hear(heard)
             if known:
-                self._episode.note(level, end)
+                weight = sum(heard.rate * heard.observation.seconds for heard in batch)
+                self._episode.note(level, end, weight=weight, supported=any(supporting))
             if self.state == "pending" and known:
                 self._fire(end)
             elif self.state == "firing":
@@ -103,7 +105,7 @@ class Tracker:
         self._forget(end)
         for heard in self._recent:
             if heard.observation.start_s >= self._ended_s:
-                episode.hear(heard, supports=True)
+                episode.hear(heard)
         return episode
 
     def _fire(self, end: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusion.comparison.cells import NONE, TITLES, estimate, marked, percent, sizes
+from fusion.comparison.cells import NONE, TITLES, estimate, marked, percent, resampled, sizes
 from fusion.comparison.compare import Comparison
 from fusion.comparison.groups import ACCURACIES, Breakdown, Gap, Group
 from fusion.comparison.table import Cell, Table
@@ -39,7 +39,9 @@ def checkpoint_table(found: Comparison) -> Table | None:
     notes = ["One checkpoint, the fusion's, with only that modality shown; on the test rows that have all of them."]
     several = [len(row.runs) for row in found.rows if len(row.runs) > 1]
     if several:
-        notes.append(f"mean ± sd (sample, {sizes(several)} runs of different seeds); else intervals over speakers.")
+        notes.append(
+            f"mean ± sd (sample, {sizes(several)} runs of different seeds); else intervals over {resampled(found.rows)}."
+        )
     if any(len(run.seeds) > 1 for row in found.rows for run in row.runs):
         notes.append("A run of several seeds is pooled over them.")
     missing = [row.name for row in found.rows if len(told[row.name]) < len(row.runs)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fusion.comparison.rows import Estimate, Row
 from fusion.comparison.table import Cell
 from fusion.evaluation.tables import number, span
@@ -20,7 +22,7 @@ def marked(row: Row) -> str:
 
 
 def estimate(entry: Estimate, bold: bool = False) -> Cell:
-    """The value, of several seeds with their deviation behind ±; the interval over speakers stands apart, as small print."""
+    """The value, of several seeds with their deviation behind ±; the interval stands apart, as small print."""
     text = number(entry.value) if entry.sd is None else f"{number(entry.value)} ± {number(entry.sd)}"
     return Cell(text, span({"low": entry.low, "high": entry.high}), bold)
 
@@ -32,6 +34,11 @@ def p_text(p: float | None) -> str:
     ('0.034', '<0.001', '–')
     """
     return NONE if p is None else "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def resampled(rows: Sequence[Row]) -> str:
+    """What the intervals of the rows are over: "speakers", or "utterances" where speakers were too few."""
+    return " or ".join(dict.fromkeys(f"{row.interval['unit']}s" for row in rows))
 
 
 def percent(level: float) -> str:

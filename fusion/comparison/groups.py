@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,14 +70,7 @@ def break_down(
 
     Raises InputError that names every run without such a column, and what it has instead.
     """
-    problems = [
-        f"{shown(run.folder)}: no column {column!r}; there is {', '.join(available(part))}"
-        for column in columns
-        for row in rows
-        for run in row.runs
-        for part in run.replicates[:1]
-        if _name(part, column) is None
-    ]
+    problems = [problem for column in columns for problem in _without(rows, column)]
     if problems:
         raise InputError("by: columns that the runs do not have", problems)
     found = []
@@ -85,6 +79,25 @@ def break_down(
         gaps = {name: {metric: gap(own, metric) for metric in ACCURACIES} for name, own in groups.items()}
         found.append(Breakdown(column, groups, gaps, min_rows))
     return found
+
+
+def _without(rows: Sequence[Row], column: str) -> list[str]:
+    """The runs without a column, those that have the same others on one line."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    amount = 0
+    for row in rows:
+        for run in row.runs:
+            amount += 1
+            part = run.replicates[0]
+            if _name(part, column) is None:
+                runs.setdefault(tuple(available(part)), []).append(str(shown(run.folder)))
+    problems = []
+    for names, folders in runs.items():
+        near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
+        where = "" if 1 < amount == len(folders) else f"{', '.join(folders)}: "  # all of them need not be named
+        meant = f"; did you mean {near[0]}?" if near else ""
+        problems.append(f"{where}no column {column!r}; there is {', '.join(names)}{meant}")
+    return problems
 
 
 def available(part: Replicate) -> list[str]:

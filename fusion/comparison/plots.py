@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fusion.comparison.cells import resampled
 from fusion.comparison.compare import Comparison
 from fusion.comparison.groups import Breakdown, Group
 from fusion.comparison.rows import Row
@@ -27,7 +28,7 @@ GRID_POINTS = np.linspace(0.02, 1.0, 99)  # share of rows answered
 
 
 def intervals_figure(found: Comparison) -> Figure:
-    """UA and WA of every row: the value, its interval over speakers, a small stroke for each of several seeds.
+    """UA and WA of every row: the value, its interval, a small stroke for each of several seeds.
 
     Chance is drawn where it is near enough not to press everything else together, and else named.
     """
@@ -60,7 +61,8 @@ def intervals_figure(found: Comparison) -> Figure:
     panels[0].set_yticks(places, [_short(row.name) for row in rows], parse_math=False)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)
     several = any(len(row.seeds) > 1 for row in rows)
-    legend = [("o", PALETTE[0], "mean over seeds" if several else "value"), ("-", PALETTE[0], "interval over speakers")]
+    legend = [("o", PALETTE[0], "mean over seeds" if several else "value")]
+    legend += [("-", PALETTE[0], f"interval over {resampled(rows)}")]
     legend += [("|", FAINT, "single seeds")] if several else []
     handles = [panels[0].plot([], [], style, color=color, label=label)[0] for style, color, label in legend]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)

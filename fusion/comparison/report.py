@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from extractors.files import write_bytes, write_text
 from fusion.comparison import plots
+from fusion.comparison.cells import resampled
 from fusion.comparison.compare import Comparison
 from fusion.comparison.run import shown
 from fusion.comparison.spreadsheets import spreadsheets
@@ -18,10 +19,12 @@ from fusion.comparison.views import all_tables
 from fusion.evaluation.plots import png
 
 CAPTIONS = {
-    "intervals": "Bars are intervals over speakers; they say nothing of other training seeds, whose own results are the "
-    "small strokes where there are several.",
     "risk-coverage": "What abstaining buys: accuracy when only the most confident rows are answered.",
 }
+INTERVALS_CAPTION = (
+    "Bars are intervals over {}; they say nothing of other training seeds, whose own results are the small strokes where "
+    "there are several."
+)
 GROUPS_CAPTION = "Hollow marks are groups too small to count for the gap."
 
 
@@ -51,7 +54,9 @@ def write_comparison(folder: Path | str, found: Comparison) -> list[Path]:
             tables=tables,
             runs=[(row.name, [shown(run.folder) for run in row.runs], row.seeds) for row in found.rows],
             pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
-            captions=CAPTIONS | {f"by-{b.column}": GROUPS_CAPTION for b in found.breakdowns},
+            captions=CAPTIONS
+            | {"intervals": INTERVALS_CAPTION.format(resampled(found.rows))}
+            | {f"by-{b.column}": GROUPS_CAPTION for b in found.breakdowns},
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fusion.comparison.accuracies import checkpoint_table, gaps_table, groups_table
-from fusion.comparison.cells import LEAKED, NONE, TITLES, estimate, marked, p_text, percent, sizes
+from fusion.comparison.cells import LEAKED, NONE, TITLES, estimate, marked, p_text, percent, resampled, sizes
 from fusion.comparison.compare import Comparison
 from fusion.comparison.mcnemar import FEW
 from fusion.comparison.pairs import Difference, Pair
@@ -159,8 +159,9 @@ def _intervals(rows: list[Row]) -> str:
         f"{percent(how['level'])} bootstrap over {how['unit']}s ({how['draws']:,} draws)"
         for how in (row.interval for row in rows)
     )
-    others = " or ".join(dict.fromkeys(f"{row.interval['unit']}s" for row in rows))
-    return f"{' or '.join(kinds)}; they speak of other {others} for these models, not of another training seed."
+    return (
+        f"{' or '.join(kinds)}; they speak of other {resampled(rows)} for these models, not of another training seed."
+    )
 
 
 def _unit_notes(found: Comparison) -> list[str]:

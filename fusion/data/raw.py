@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import logging
 from pathlib import Path
 
 from extractors.errors import InputError
 from fusion.data.problems import Positions
-from fusion.data.raw_csv import csv_lines, read_csv
+from fusion.data.raw_csv import csv_lines, delimiter_of, read_csv
 from fusion.data.raw_jsonl import jsonl_lines, read_jsonl
 from fusion.data.raw_parquet import read_parquet
 from fusion.data.raw_table import RawTable
+
+log = logging.getLogger(__name__)
 
 FORMATS = {
     ".csv": ",",
@@ -27,6 +30,7 @@ WIDE_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 def read_raw(path: Path, *, delimiter: str | None = None, label: str | None = None) -> RawTable:
     """Read CSV, TSV, JSON Lines or Parquet, by the file's suffix.
 
+    Without a `delimiter` it is the suffix's, or what separates the header's names instead.
     In the column `label` of JSON Lines an object of weights or a list of votes becomes the text that says the same.
     Raises InputError where there is no such file, no such format, or nothing in it that could be read as a table.
     """
@@ -49,6 +53,9 @@ def read_raw(path: Path, *, delimiter: str | None = None, label: str | None = No
         raise InputError(f"{path} is {name}; expected UTF-8", hint=hint)
     if kind == "jsonl":
         return read_jsonl(path, label=label)
+    if delimiter is None and (found := delimiter_of(path, kind)) != kind:
+        log.info("%s: its fields are separated by %r, and read so", path.name, found)
+        return read_csv(path, found)
     return read_csv(path, delimiter or kind)
 
 
@@ -59,7 +66,7 @@ def line_numbers(path: Path, *, delimiter: str | None = None) -> Positions | Non
         return None
     if kind == "jsonl":
         return jsonl_lines(path)
-    return csv_lines(path, delimiter or kind)
+    return csv_lines(path, delimiter or delimiter_of(path, kind))
 
 
 def _neighbours(path: Path) -> str | None:

@@ -13,10 +13,11 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from extractors.errors import InputError
-from fusion.data.problems import Positions
+from fusion.data.problems import SHOWN_EACH, Positions, ranges
 from fusion.data.raw_table import RawTable, row_numbers, text_frame, unique_names
 
 UNDECODED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is no UTF-8
+MARKS = (";", "\t", ",", "|")
 OPEN_QUOTE = 'a quote (") is opened here and never closed'
 
 
@@ -46,6 +47,16 @@ def read_csv(path: Path, delimiter: str) -> RawTable:
     return RawTable(frame.astype("str"), row_numbers(len(frame)), problems=problems)
 
 
+def delimiter_of(path: Path, usual: str) -> str:
+    """What separates the fields, where the user did not say: `usual`, or what the header has instead. A spreadsheet of a
+    country with decimal commas writes semicolons.
+    """
+    records = _records(path, usual)
+    _, fields, _ = next(records, (1, [], None))
+    records.close()  # type: ignore[attr-defined]
+    return _other_mark(fields, usual) or usual
+
+
 def csv_lines(path: Path, delimiter: str) -> Positions:
     """The line on which each data row begins; only wanted when there is something to complain about."""
     records = _records(path, delimiter)
@@ -55,21 +66,22 @@ def csv_lines(path: Path, delimiter: str) -> Positions:
 
 def _read_slowly(path: Path, delimiter: str, header: list[str]) -> RawTable:
     problems: list[str] = []
+    undecoded: dict[int, str] = {}  # row -> the fault
     hints: list[str] = []
     rows: list[int] = []
     lines: list[int] = []
     cells: list[list[str]] = []
     records = _records(path, delimiter)
     next(records, None)
-    undecoded = ragged = 0
+    ragged = 0
     for row, (line, fields, fault) in enumerate(records, start=1):
         where = f"row {row} (line {line})"
         if fault is None and any(UNDECODED.search(cell) for cell in fields):
             column = next(i for i, cell in enumerate(fields) if UNDECODED.search(cell))
             byte = ord(UNDECODED.findall(fields[column])[0]) - 0xDC00
             name = header[column] if column < len(header) else str(column + 1)
-            fault = f"not UTF-8: byte 0x{byte:02x} in column {name!r}"
-            undecoded += 1
+            undecoded[row] = f"{where}: not UTF-8: byte 0x{byte:02x} in column {name!r}"
+            continue
         elif fault is None and len(fields) != len(header):
             fault = f"expected {len(header)} fields as in the header, got {len(fields)}"
             ragged += 1
@@ -79,15 +91,23 @@ def _read_slowly(path: Path, delimiter: str, header: list[str]) -> RawTable:
         rows.append(row)
         lines.append(line)
         cells.append(fields)
-    if undecoded:
-        hints.append(f"Save it as UTF-8, or: iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8{path.suffix}")
+    broken = len(problems) + len(undecoded)
+    if undecoded:  # mostly all of a file, for one reason
+        problems[:0] = undecoded.values() if len(undecoded) <= SHOWN_EACH else [_together(undecoded)]
+        hints.append(_to_utf8(path))
     if ragged:
         hints.append(f"A field that holds {delimiter!r} or a line break needs quotes around it.")
     kept, twice = unique_names(header)
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
     frame = text_frame({header[i]: list(columns[i]) for i in kept}, len(cells))
     numbers = np.array(rows, np.int64), np.array(lines, np.int64)
-    return RawTable(frame, *numbers, broken=len(problems), problems=twice + problems, hints=hints)
+    return RawTable(frame, *numbers, broken=broken, problems=twice + problems, hints=hints)
+
+
+def _together(faults: dict[int, str]) -> str:
+    """Those of many rows on one line: the first in full, the others by number."""
+    first, *others = faults
+    return f"{faults[first]}; so are {len(others):,} more rows: {ranges(others)}"
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
@@ -126,6 +146,10 @@ def _is_open(record: str, delimiter: str) -> bool:
     return False
 
 
+def _to_utf8(path: Path) -> str:
+    return f"Save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8{path.suffix}"
+
+
 def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     """The names of the columns, and the line they stand on."""
     records = _records(path, delimiter)
@@ -136,13 +160,21 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     if fault:
         raise InputError(f"{path}: the header row: {fault}")
     if any(UNDECODED.search(name) for name in fields):
-        raise InputError(f"{path} is not UTF-8: its header row holds other bytes", hint="Save it as UTF-8.")
-    if len(fields) == 1:
-        other = next((mark for mark in (";", "\t", ",", "|") if mark != delimiter and mark in fields[0]), None)
-        if other:
-            hint = f"""Save it with {delimiter!r} between the fields, or give "data.delimiter={other!r}" with both quotes."""
-            raise InputError(f"{path}: expected fields separated by {delimiter!r}, got {other!r}", hint=hint)
+        raise InputError(f"{path} is not UTF-8: its header row holds other bytes", hint=_to_utf8(path))
+    other = _other_mark(fields, delimiter)
+    if other:
+        hint = (
+            f"""Save it with {delimiter!r} between the fields, or give "data.delimiter={other!r}" with both quotes."""
+        )
+        raise InputError(f"{path}: expected fields separated by {delimiter!r}, got {other!r}", hint=hint)
     return [name.strip() for name in fields], line
+
+
+def _other_mark(fields: list[str], delimiter: str) -> str | None:
+    """What else separates a header that is one field by `delimiter`; None where nothing does."""
+    if len(fields) != 1:
+        return None
+    return next((mark for mark in MARKS if mark != delimiter and mark in fields[0]), None)
 
 
 def _even_quotes(path: Path) -> bool:

@@ -42,7 +42,10 @@ def results_view(results: Mapping[str, Any], *, width: int = 100) -> Group:
         table.add_row(Text(title, "dim"), *(Text(number(values.get(key)), "dim") for key in columns))
     answer = results["verdict"]["fusion_helps"]
     sentence = Text(results["verdict"]["sentence"], f"bold {COLORS.get(answer, '')}".strip())
-    return Group("", table, Padding(sentence, (1, 0, 0, 0)), *(Text(line, "dim") for line in footnotes(results)), "")
+    notes = footnotes(results)
+    if len(columns) < len(COLUMNS):
+        notes.append("No room here for weighted F1: results.json and report.html have it.")
+    return Group("", table, Padding(sentence, (1, 0, 0, 0)), *(Text(line, "dim") for line in notes), "")
 
 
 def system_order(test: Mapping[str, Any]) -> list[str]:

@@ -44,6 +44,9 @@ class FileVectors:
         self, folder: Path, *, model: str, dim: int | None = None, metadata: pd.DataFrame | None = None
     ) -> None:
         self.folder, self.model, self.metadata = folder, short_name(model), metadata
+        if not folder.is_dir():
+            what = "is a file; expected a folder" if folder.exists() else "is not there"
+            raise InputError(f"vectors: {folder} {what}", hint="Give a folder of .npy files: vectors=FOLDER.")
         found, problems = find_vectors(folder)
         if problems:
             raise InputError(f"{folder}: cannot be read", problems)

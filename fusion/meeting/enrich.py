@@ -21,7 +21,7 @@ from fusion.meeting.estimators import Estimator
 from fusion.meeting.manners import Manners, anonymised, mentioned, numbered
 from fusion.meeting.meeting import Coverage, Item, Meeting, Method, Topic, Window
 from fusion.meeting.minutes import Minutes
-from fusion.meeting.pooling import pool, window_spans
+from fusion.meeting.pooling import NOT_FOUND, Pooled, pool, window_spans
 from fusion.meeting.settings import Settings
 from fusion.meeting.timing import Span, check_times, estimate_offset, inference_spans, overlap_shares, per_utterance
 from fusion.meeting.topics import topics_of
@@ -98,6 +98,8 @@ def enrich(
     topics = tuple(Topic(name, spans, pooled(_within(estimates, spans), "topic", name)) for name, spans in sections)
     items = tuple(
         Item(one, pooled(_evidence_of(one, estimates), "item", one.item.id))
+        if one.found
+        else Item(one, Pooled("item", one.item.id, withheld=NOT_FOUND))  # no number without evidence of its own
         for one in aligned
         if one.item.kind != "meta"
     )
@@ -151,7 +153,11 @@ def _still_named(names: Sequence[str], transcript: Transcript, minutes: Minutes 
     found = mentioned(names, words)
     if not found:
         return []
-    return [f"{len(found)} of {len(names)} speakers are called by name in what was said or in the minutes; that stays."]
+    where = "what was said" if minutes is None else "what was said or in the minutes"
+    return [
+        f"Not anonymous: the names of {len(found)} of {len(names)} speakers stand in {where}. Speakers are renamed, but words "
+        "are left as they are."
+    ]
 
 
 def _estimates(

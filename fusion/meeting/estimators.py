@@ -163,9 +163,7 @@ def open_estimator(
         sources = {"speech": speech_model, "text": text_model}
         folder = find_bundle(Path(bundle)).absolute()
         predictor = Predictor.from_bundle(folder, device=device, sources=sources, offline=offline)
-        return BundleEstimator(
-            predictor, modality=modality, name=folder.parent.name if folder.name == "bundle" else folder.name
-        )
+        return BundleEstimator(predictor, modality=modality, name=_shown(folder))
     if modality != "speech":
         raise InputError(
             f"modality={modality} needs a trained model of words: bundle=DIR",
@@ -174,3 +172,13 @@ def open_estimator(
     if build_speech is None:
         raise InputError("expected a bundle, or a speech encoder that brings classes of its own")
     return ClassEstimator(build_speech())
+
+
+def _shown(folder: Path) -> str:
+    """A bundle by the last two folders that tell it apart: those of a sweep are numbers.
+
+    >>> _shown(Path("/home/me/runs/heads/18/bundle")), _shown(Path("/bundle"))
+    ('heads/18', 'bundle')
+    """
+    parts = [part for part in folder.parts if part != folder.anchor]
+    return "/".join((parts[:-1] if parts[-1] == "bundle" and len(parts) > 1 else parts)[-2:])

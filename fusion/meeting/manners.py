@@ -148,6 +148,15 @@ def named_purpose(name: str) -> Purpose:
     return purpose_of(read_yaml(there[name]))
 
 
+def purposes() -> list[Purpose]:
+    """Those of conf/purpose, by name.
+
+    >>> [purpose.name for purpose in purposes()][:2]
+    ['customer_calls', 'education']
+    """
+    return [named_purpose(name) for name in sorted(_packaged())]
+
+
 def _packaged() -> dict[str, Path]:
     from fusion.cli import conf_folder
 

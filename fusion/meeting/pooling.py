@@ -19,6 +19,7 @@ DRAWS = 2_000
 LEVEL = 0.95
 
 TOO_LITTLE = "too little speech"
+NOT_FOUND = "not found in what was said"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Pooled:
     valence       : of the pooled probabilities, with `interval` = (low, high), a 95 % percentile bootstrap over utterances;
                     None where less than half of the probability has one, in the pool or in many of the draws
     disagreements : utterances whose tone and words disagree
-    withheld      : why there are no numbers: too little speech, or too few people to hide among
+    withheld      : why there are no numbers: too little speech, too few people to hide among, or nothing like it was said
     """
 
     scope: str

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from extractors.errors import InputError
 from fusion.cli import verb
+from fusion.places import check_writable
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.output) if cfg.output else Path(HydraConfig.get().runtime.output_dir)
     if folder.is_file():
         raise InputError(f"output: expected a folder, got the file {folder}")
+    check_writable(folder / "comparison.html", "output", given=folder)
     found = compare(
         _texts(cfg.folders),
         by=_texts(cfg.by),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -12,7 +11,7 @@ from omegaconf import DictConfig
 from extractors.errors import InputError
 from extractors.importing import ImportedVectors, import_folder
 from extractors.types import Extractor
-from fusion.cli import _quoted, verb
+from fusion.cli import _quoted, for_shell, verb
 from fusion.data.manifest import clips_of
 
 log = logging.getLogger(__name__)
@@ -69,5 +68,5 @@ def _selection(extractor: ImportedVectors) -> str:
     words = ["speech=imported", f"speech.model={extractor.model}", f"speech.dim={extractor.dim}"]
     if extractor.origin:
         quoted = _quoted(f"speech.origin={extractor.origin}", {"speech.origin": "speech.origin"})  # for Hydra's grammar
-        words.append(shlex.quote(quoted) if set(quoted) & set('"$`\\!') else f'"{quoted}"')  # and for the shell's
+        words.append(for_shell(quoted))
     return " ".join(words + ([] if extractor.frame_rate else ["speech.frame_rate=null"]))

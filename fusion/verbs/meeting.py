@@ -21,11 +21,11 @@ from fusion.alerts import Rule, check_rules, load_rules
 from fusion.cli import verb
 from fusion.meeting.enrich import enrich
 from fusion.meeting.estimators import Estimator, open_estimator
-from fusion.meeting.manners import BANNER, Manners, mentioned, purpose_of
-from fusion.meeting.meeting import Meeting, publish
+from fusion.meeting.manners import BANNER, Manners, mentioned, purpose_of, purposes
+from fusion.meeting.meeting import Item, Meeting, publish
 from fusion.meeting.minutes import read_minutes
 from fusion.meeting.notify import check_settings, notify, secret_of
-from fusion.meeting.outputs.report import says
+from fusion.meeting.outputs.words import not_found, says, whose
 from fusion.meeting.outputs.write import check_folder, write_outputs
 from fusion.meeting.pooling import Pooled
 from fusion.meeting.settings import Settings
@@ -104,6 +104,16 @@ def main(cfg: DictConfig) -> None:
 
 def manners_of(cfg: DictConfig) -> Manners:
     """What the configuration asks for, checked."""
+    if OmegaConf.is_missing(cfg, "purpose"):
+        words = {
+            "acknowledged": "voices with acknowledge_restrictions=true",
+            "refused": "words only, voices are refused",
+        }
+        raise InputError(
+            "purpose: say what this recording is looked at for; it stands in every output",
+            [f"purpose={one.name}: {one.about} ({words[one.voice]})" for one in purposes()],
+            hint="RESPONSIBLE_USE.md says what each allows.",
+        )
     return Manners(
         purpose_of(_plain(cfg.purpose)),
         modality=cfg.modality,
@@ -122,17 +132,18 @@ def meeting_table(meeting: Meeting) -> Table:
         table.add_column(heading)
     for heading in ("utterances", "coverage"):
         table.add_column(heading, justify="right", no_wrap=True)
-    rows: list[tuple[str, Pooled | None]] = [
+    rows: list[tuple[str, Pooled | Item]] = [
         ("in all", meeting.overall),
-        *((f"speaker {p.name}", p) for p in meeting.speakers),
+        *((whose("speaker", p.name), p) for p in meeting.speakers),
     ]
     rows += [(f"topic: {topic.name}", topic.pooled) for topic in meeting.topics]
-    rows += [(f"· {item.aligned.item.text}", item.pooled if item.aligned.best else None) for item in meeting.items]
-    for name, pooled in rows[:SHOWN]:
+    rows += [(f"· {item.aligned.item.text}", item) for item in meeting.items]
+    for name, row in rows[:SHOWN]:
         # as Text: a name may hold what rich takes for markup
-        if pooled is None:
-            table.add_row(Text(name), Text("not found in the transcript", "dim"))
+        if isinstance(row, Item) and not row.aligned.found:
+            table.add_row(Text(name), Text(not_found(row), "dim"))
             continue
+        pooled = row.pooled if isinstance(row, Item) else row
         table.add_row(
             Text(name), Text(says(pooled)), f"{pooled.counted} of {pooled.utterances}", f"{pooled.coverage:.0%}"
         )

@@ -16,6 +16,7 @@ from rich.text import Text
 from extractors.errors import InputError
 from extractors.files import write_text
 from fusion.cli import verb
+from fusion.places import check_writable
 from fusion.predictor import Prediction, Predictor
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ SHOWN_ROWS = 50  # of a long table; the file holds all
 def main(cfg: DictConfig) -> None:
     """Predict one clip (audio=, text=) or every row of a table (data.path=)."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    output = Path(cfg.output) if cfg.output else run_dir / "predictions.jsonl"
+    check_writable(output, "output")  # before the long work
     predictor = Predictor.from_bundle(
         Path(cfg.bundle),
         trusted=tuple(cfg.trusted),
@@ -34,7 +37,6 @@ def main(cfg: DictConfig) -> None:
         offline=cfg.offline,
     )
     predictions = _predict(cfg, predictor, run_dir)
-    output = Path(cfg.output) if cfg.output else run_dir / "predictions.jsonl"
     write_text(output, "".join(json.dumps(p.as_dict(), ensure_ascii=False) + "\n" for p in predictions))
     Console().print(prediction_table(predictions, predictor))
     for prediction in [p for p in predictions if p.error is not None][:SHOWN_ROWS]:

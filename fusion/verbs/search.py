@@ -15,6 +15,7 @@ from rich.console import Console
 from extractors.errors import InputError
 from extractors.files import write_text
 from fusion.cli import verb
+from fusion.explore.lines import check_lines
 from fusion.explore.opening import open_vectors
 from fusion.explore.search.hits import Hit, Rows
 from fusion.explore.search.opening import open_rows
@@ -40,6 +41,8 @@ def main(cfg: DictConfig) -> None:
     """
     _check(cfg)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    output = Path(cfg.output).expanduser() if cfg.output else run_dir / "hits.jsonl"
+    replaced = check_lines(output, ("rank", "id"), "hits")
     source = open_vectors(cfg, run_dir)
     store = Path(cfg.store.path).expanduser()
     rows = open_rows(stream_of(source), store, space=cfg.space, language=cfg.language, where=cfg.where, **cfg.index)
@@ -57,9 +60,10 @@ def main(cfg: DictConfig) -> None:
     )
     log.debug("%.1f ms", 1e3 * (time.perf_counter() - began))
     about = _about(cfg, rows, hits)
-    output = Path(cfg.output).expanduser() if cfg.output else run_dir / "hits.jsonl"
     write_text(output, "".join(json.dumps(hit.as_dict(), ensure_ascii=False) + "\n" for hit in hits))
     write_text(run_dir / "search.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    if replaced:
+        log.info("%s: the earlier hits were replaced", output)
     if not hits:
         log.warning("nothing found%s", f" under where={cfg.where}" if cfg.where else "")
         return
@@ -79,8 +83,6 @@ def _check(cfg: DictConfig) -> None:
         problems.append(f"mode: expected {', '.join(MODES)}, got {cfg.mode!r}")
     if not isinstance(cfg.include_itself, bool):
         problems.append(f"include_itself: expected true or false, got {cfg.include_itself!r}")
-    if cfg.output is not None and Path(cfg.output).expanduser().is_dir():
-        problems.append(f"output: expected a file, got the folder {cfg.output}")
     if problems:
         raise InputError("settings of the search", problems)
 

@@ -15,15 +15,18 @@ from extractors.errors import InputError
 from extractors.files import write_text
 from fusion.cli import verb
 from fusion.explore.collection import Collection
+from fusion.explore.lines import check_lines
 from fusion.explore.opening import open_vectors
 from fusion.explore.space import space_of
 from fusion.explore.templates.rejecting import Reject
-from fusion.explore.templates.saving import load_templates, save_templates
+from fusion.explore.templates.saving import check_place, load_templates, save_templates
 from fusion.explore.templates.scores import Scores
 from fusion.explore.templates.tables import measured_line, notes_on, said_of, scores_table, templates_table
 from fusion.explore.templates.templates import Templates, measure
 
 log = logging.getLogger(__name__)
+
+SCORED = ("id", "best", "confidence", "probabilities")  # in every line of scores
 
 
 @verb(
@@ -61,6 +64,8 @@ def main(cfg: DictConfig) -> None:
 
 def _make(cfg: DictConfig, run_dir: Path) -> None:
     reject = Reject(**cfg.reject)  # refused before the long work
+    folder = Path(cfg.output).expanduser() if cfg.output else run_dir / "templates"
+    replaced = check_place(folder)
     collection = open_vectors(cfg, run_dir).collect()
     division = np.array(collection.column("split"), dtype=object)
     known = collection.take(division != "test")
@@ -76,7 +81,9 @@ def _make(cfg: DictConfig, run_dir: Path) -> None:
         reject=reject,
         seed=cfg.seed,
     )
-    folder = save_templates(Path(cfg.output) if cfg.output else run_dir / "templates", templates)
+    save_templates(folder, templates)
+    if replaced:
+        log.info("%s: the earlier templates were replaced", folder)
     Console().print(templates_table(templates))
     for line in said_of(templates):
         log.info("%s", line)
@@ -91,6 +98,7 @@ def _score(cfg: DictConfig, run_dir: Path, *, one: bool) -> None:
         raise InputError("expected either one clip or a table, got both")
     if not one and not many:
         raise InputError("expected clips to score", hint='Give audio=x.wav, text="…", data.path=more.csv or vectors=….')
+    check_lines(_scores_file(cfg, run_dir), SCORED, "scores")  # before the long work
     templates = load_templates(Path(cfg.templates))
     log.info("templates of %s, made with %s", ", ".join(templates.labels), templates.maker.name)
     source = open_vectors(cfg, run_dir, rows=not one)
@@ -108,12 +116,17 @@ def _score(cfg: DictConfig, run_dir: Path, *, one: bool) -> None:
     _tell_of(templates, collection.labelled(), "labelled")
 
 
+def _scores_file(cfg: DictConfig, run_dir: Path) -> Path:
+    return Path(cfg.output).expanduser() if cfg.output else run_dir / "scores.jsonl"
+
+
 def _write(cfg: DictConfig, run_dir: Path, ids: tuple[str, ...], scores: Scores) -> None:
-    output = Path(cfg.output).expanduser() if cfg.output else run_dir / "scores.jsonl"
-    if output.is_dir():
-        raise InputError(f"output: expected a file for the scores, got the folder {output}")
+    output = _scores_file(cfg, run_dir)
+    replaced = check_lines(output, SCORED, "scores")
     lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in scores.records(ids))
     write_text(output, "".join(line + "\n" for line in lines))
+    if replaced:
+        log.info("%s: the earlier scores were replaced", output)
     Console().print(scores_table(ids, scores))
     for line in notes_on(scores):
         log.info("%s", line)

@@ -28,15 +28,22 @@ def main(cfg: DictConfig) -> None:
     In Python: `from fusion.explore.trajectory import trajectory`, then `trajectory("call.wav").write("out")`.
     """
     from fusion.explore.trajectory import trajectory
+    from fusion.explore.trajectory.activity import check_silence
+    from fusion.explore.trajectory.changes import check_search
+    from fusion.explore.trajectory.files import check_folder
     from fusion.explore.trajectory.recording import Recording
+    from fusion.explore.trajectory.said import no_classes
 
     shown = _whole("shown", cfg.shown)
     audio = Path(cfg.audio).expanduser()  # no shell does so behind a =
     folder = Path(cfg.output).expanduser() if cfg.output else Path(HydraConfig.get().runtime.output_dir)
-    if folder.is_file():
-        raise InputError(f"output: expected a folder, got the file {folder}")
+    search = _search(cfg.changes)
+    check_search(search)  # what is not installed is said before anything is read
+    check_silence(cfg.silence)
+    read = [audio, *([Path(cfg.transcript).expanduser()] if cfg.transcript else [])]
+    earlier = check_folder(folder, read)
     Recording(audio)  # what cannot be read is refused before a model loads
-    search, transcript = _search(cfg.changes), _transcript(cfg)
+    transcript = _transcript(cfg)
     predictor = _predictor(cfg)
     found = trajectory(
         audio,
@@ -52,7 +59,11 @@ def main(cfg: DictConfig) -> None:
         changes=search,
     )
     files = found.write(folder, shown=shown)
+    if earlier is not None:
+        log.info("%s: the earlier course of %s was replaced", folder, earlier)
     Console().print(changes_table(found, shown))
+    if without := no_classes(found):
+        log.info("%s", without)
     log.info("\npage    %s\nfiles   %s", files[1], ", ".join(path.name for path in files if path != files[1]))
 
 

@@ -246,6 +246,15 @@ def test_all_problems_together_and_nothing_stored(folder, clips, store) -> None:
     assert (summary.new, summary.unmatched) == (4, 1)
 
 
+def test_many_files_of_one_fault_are_told_together(folder, clips, store) -> None:
+    path = folder(**{f"x{number:03}": np.ones((number + 1, DIM + 1)) for number in range(250)})
+    with pytest.raises(InputError, match="500 problems; nothing was stored") as error:  # no clip is called so, either
+        take(path, clips, store)
+    assert sum("expected (9,)" in problem for problem in error.value.problems) == 3
+    assert "247 more files have the same fault" in error.value.problems
+    assert "granularity" not in error.value.hint
+
+
 def test_the_width_of_another_published_model_is_recognised(folder, clips, store) -> None:
     with pytest.raises(InputError, match="emotion2vec_plus_seed and emotion2vec_plus_base have"):
         take(folder(**{"0002": np.ones(768)}), clips, store, ImportedVectors(model="iic/emotion2vec_plus_large"))
@@ -310,7 +319,7 @@ def test_a_folder_with_nothing_in_it(tmp_path, clips, store) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no vectors in"):
         take(tmp_path / "empty", clips, store)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="no such folder"):
         take(tmp_path / "nowhere", clips, store)
     np.save(tmp_path / "empty" / "nobody.npy", np.ones(DIM))
     assert "none of its 1 vectors is of a clip" in refused(tmp_path / "empty", clips, store, unmatched="skip")[0]

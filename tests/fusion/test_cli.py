@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from fusion.cli import VERBS, _quoted, conf_folder, main, register_resolvers
+from fusion.cli import VERBS, _quoted, _refuse_options, conf_folder, main, register_resolvers
 
 
 @pytest.fixture
@@ -46,17 +47,61 @@ def emofuse(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]
         (["train", "data.path=x.csv", "seed=abc", "evaluation.coverage=7"], "evaluation.coverage: expected a share"),
         (["train", "+extraction.max_fail=0.1"], "did you mean max_failed?"),
         (["train", "data.path=x.csv", "resume=nowhere"], "resume: expected the folder of an interrupted run"),
+        (["train", "data.path=x.csv", "optimizer.lr=abc"], "optimizer: lr: expected a number, got 'abc'"),
+        (["train", "data.path=x.csv", "data.delimiter=;"], """ "data.delimiter=';'"\n"""),
+        (["train", "--data", "ok.csv"], "written key=value, without dashes: data.path=ok.csv"),
+        (["train", "--batch_size=3"], "written key=value, without dashes: batch_size=3"),
+        (["train", "ok.csv"], "ok.csv: expected key=value"),
+        (["train", "data.path=x.csv", "hydra.run.dir=file/run"], "Give another with hydra.run.dir=FOLDER"),
+        (["train", "-m", "seed=1,2", "data.path=x.csv", "hydra.sweep.dir=file/run"], "hydra.sweep.dir=FOLDER"),
+        (
+            ["extract", "data.path=ok.csv", "modalities=[text]", "store.path=file/s"],
+            "Give another with store.path=FOLDER",
+        ),
+        (["predict", "bundle=nowhere", "text=x", "output=file/x"], "output=file/x cannot be written: file is a file"),
         (["train", "data.path=x.csv", "loss=null"], "loss=null: expected one of"),
         (["predict"], "bundle: expected a value"),
         (["predict", "bundle=nowhere", "text=It's late, go!"], "nowhere is not a bundle"),
         (["predict", "--experimental-rerun", "config.pickle"], "reads a pickle"),
     ],
 )
-def test_mistakes_are_named_and_leave_with_2(arguments, words, emofuse):
+def test_mistakes_are_named_and_leave_with_2(arguments, words, emofuse, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "ok.csv").write_text("id,text,label\n1,yes,calm\n2,no,calm\n3,yes,angry\n4,no,angry\n")
     status, _, said = emofuse(*arguments)
     assert words in said
     assert "Traceback" not in said
     assert status == 2
+
+
+@pytest.mark.parametrize(
+    "options", [["--cfg", "job"], ["--info", "searchpath"], ["--multir", "--cf=job"], ["-c", "job"]]
+)
+def test_hydras_own_options_stay_as_they_are(options):
+    _refuse_options(["data.path=x.csv", *options])
+
+
+@pytest.mark.parametrize("at", ["fusion.cli.import_module", "hydra.main", "fusion.recipe.recipe_of"])
+def test_ctrl_c_is_one_line_wherever_it_comes(at, emofuse, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(at, stop)
+    status, _, said = emofuse("train", "data.path=x.csv")
+    assert status == 1
+    assert said.strip().startswith("Stopped.")
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_ctrl_c_while_the_first_libraries_load(tmp_path):
+    program = tmp_path / "emofuse"
+    program.write_text("import fusion.early\nraise KeyboardInterrupt\n")
+    root = str(conf_folder().parent)
+    done = subprocess.run(
+        [sys.executable, program], env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "\nStopped.\n"
+    assert done.returncode != 0
 
 
 def test_help_names_every_verb(emofuse):

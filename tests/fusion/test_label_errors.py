@@ -88,6 +88,25 @@ def test_nothing_to_list(tmp_path: Path, table: FeatureTable) -> None:
     assert (tmp_path / "x.csv").read_text() == "rank,id,label,suggested,p_label,p_suggested,margin\n"
 
 
+def test_a_bad_model_does_not_make_labels_wrong(
+    tmp_path: Path, table: FeatureTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is wrong on a third and nowhere sure: what is said is a list to listen to, with how often it disagrees."""
+    rows = len(table)
+    leaning = np.where(np.arange(rows) % 3 == 0, (table.targets + 1) % 3, table.targets)
+    probabilities = np.eye(3)[leaning] * 0.4 + 0.2
+    scored = scored_of(table.targets.tolist(), probabilities, ids=table.rows["id"].tolist())
+    with caplog.at_level(logging.INFO):
+        count = write_label_errors(tmp_path / "x.csv", scored, table)
+    wrong = -(-rows // 3)
+    assert count == wrong
+    assert "probably" not in caplog.text
+    assert f"{wrong} of {rows} tested rows to listen to first" in caplog.text
+    assert "of 0 of them it is sure" in caplog.text
+    assert f"It disagrees with {wrong} of {rows} labels in all" in caplog.text
+    assert "a list to listen to, not a count" in caplog.text
+
+
 def cross_validated(table: FeatureTable, folds: list[Fold], options: dict[str, Any]) -> Scored:
     """Every row tested by a model that did not see it."""
     parts = []

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pytorch_lightning.callbacks import Callback
 
-from fusion.callbacks import LongFitLog
+from fusion.callbacks import LongFitLog, pace
 from fusion.engines.batched.worker import Epoch
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class StackLog:
         self._said = now
         rate = self._steps / max(now - self._start, 1e-9)
         left = "" if self.left is None else f", at most {timedelta(seconds=round(self.left / max(rate, 1e-9)))} left"
-        log.info("training: %d of %d fits done, %.0f steps/s%s", self._done, self.fits, rate, left)
+        log.info("training: %d of %d fits done, %s%s", self._done, self.fits, pace(rate), left)
 
 
 def seconds_between(callbacks: Mapping[str, Callable[[], Callback]]) -> float | None:

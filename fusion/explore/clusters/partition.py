@@ -107,9 +107,23 @@ def smallest_cluster(settings: Density, rows: int) -> int:
     return settings.min_cluster_size or max(5, rows // 100)
 
 
+def _check_size(settings: Density, fitted: int) -> None:
+    """Clusters come of a group that parts in two, and both must be large enough: none can have more than half."""
+    smallest = smallest_cluster(settings, fitted)
+    if 2 * smallest <= fitted:
+        return
+    given = "" if settings.min_cluster_size else ", which is what null means here"
+    raise InputError(
+        f"hdbscan.min_cluster_size: expected at most {fitted // 2}, half of the {fitted:,} clips that are fitted, got "
+        f"{smallest}{given}",
+        hint="Lower it (at least 2), or take method=kmeans." if fitted >= 4 else "Take method=kmeans, or more clips.",
+    )
+
+
 def by_density(rows: UnitRows, settings: Density, *, seed: int) -> Partition:
-    """As many clusters as HDBSCAN finds. InputError where all is noise."""
+    """As many clusters as HDBSCAN finds. InputError where all is noise, or where clusters are to be larger than can be."""
     fitted = rows.drawn(settings.most, seed)
+    _check_size(settings, len(fitted))
     vectors = rows.take(fitted)
     found, pca = hdbscan(vectors, settings, seed=seed)
     if (found == NOISE).all():

@@ -22,6 +22,11 @@ WRAPPERS = re.compile(r"^(Invalid (user )?input,? ?:?|Error parsing (statement|f
 STATEMENT = re.compile(r"SELECT 1 FROM t WHERE ")
 MISFIT = re.compile(r"Received literal \w+\((.*)\) and could not convert to literal of type '(\w+)'")
 TYPES = {"Utf8": "texts", "Int64": "whole numbers", "Float64": "numbers", "Boolean": "true and false"}
+COMPARED = r"(<>|!=|<=|>=|==|=|<|>)"
+NEVER = re.compile(  # true of no row, whatever the row holds
+    rf"{COMPARED} ?NULL\b|(?<!IS )(?<!NOT )\bNULL ?{COMPARED}|\bLIKE NULL\b|\bNOT IN ?\([^()]*\bNULL\b[^()]*\)",
+    re.IGNORECASE,
+)
 EXAMPLE = "A filter is SQL: speaker = 'anna' AND label IN ('angry', 'sad') AND end - start > 2."
 
 
@@ -43,6 +48,12 @@ def checked(where: str | None, columns: pa.Schema) -> str | None:
         raise InputError(f"where: expected a condition, got {where!r}", hint=EXAMPLE)
     if problem := _stray(where):
         raise InputError(f"where: {problem}: {where}", hint=EXAMPLE)
+    if found := NEVER.search(" ".join(_unquoted(where).split())):
+        raise InputError(
+            f"where: nothing is equal to NULL, and nothing unequal, so this finds no clip: {where}",
+            [found[0].strip()],
+            hint="Use IS NULL or IS NOT NULL: speaker IS NULL.",
+        )
     condition = f"({where})"
     nothing = lancedb.connect("memory://").create_table("nothing", schema=columns)
     try:
@@ -80,6 +91,17 @@ def quoted(value: str) -> str:
     "'it''s'"
     """
     return "'" + value.replace("'", "''") + "'"
+
+
+def _unquoted(where: str) -> str:
+    """What stands outside quotes; what is inside is of the same length, and blank.
+
+    >>> _unquoted("label = 'x = NULL' AND y > 1")
+    "label = '        ' AND y > 1"
+    """
+    return re.sub(
+        r"'[^']*'|\"[^\"]*\"|`[^`]*`", lambda found: found[0][0] + " " * (len(found[0]) - 2) + found[0][0], where
+    )
 
 
 def _stray(where: str) -> str | None:

@@ -38,7 +38,8 @@ def running_figure(found: Running, *, a: str, b: str) -> Figure:
     below.plot(seconds, found.alignment.local, color=INK, linewidth=1.2)
     median = found.reference.quantile(0.5)
     below.axhline(median, color=FAINT, linestyle=":", linewidth=1.5)
-    below.annotate("random pairs, median", (seconds[-1], median), ha="right", va="bottom", fontsize=7, color=FAINT)
+    beside = below.get_yaxis_transform()  # in the margin, where no curve goes
+    below.text(1.01, median, "random pairs,\nmedian", transform=beside, ha="left", va="center", fontsize=7, color=FAINT)
     below.set_ylim(min(-0.05, float(found.alignment.local.min())), 1.02)
     below.set_ylabel("cosine")
     below.set_xlabel("seconds of a")
@@ -61,7 +62,10 @@ def _cells(axes: Axes, found: Running, a: str, b: str) -> None:
     cosines = found.second[::step] @ found.first[::step].T
     (start_a, start_b), (long_a, long_b) = found.starts, found.seconds
     extent = (start_a, start_a + long_a, start_b, start_b + long_b)
-    axes.imshow(cosines, cmap="Greys", origin="lower", aspect="auto", extent=extent, vmin=-1, vmax=1)
+    image = axes.imshow(cosines, cmap="Greys", origin="lower", aspect="auto", extent=extent, vmin=-1, vmax=1)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, ticks=[-1, -0.5, 0, 0.5, 1])
+    bar.set_label("cosine of two frames", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
     path = (found.alignment.path + 0.5) / found.frame_rate
     axes.plot(start_a + path[:, 0], start_b + path[:, 1], color=SECOND, linewidth=1.6)
     axes.set_xlabel(f"{a} (s)", parse_math=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from fusion.explore.templates.templates import Templates
 
 FORMAT = 1
 ABOUT, NUMBERS = "templates.json", "templates.safetensors"
+BEGINNING = re.compile(r'\{\s*"format": \d+,\s*"labels": \[')
 
 
 def save_templates(folder: Path, templates: Templates) -> Path:
@@ -32,8 +34,7 @@ def save_templates(folder: Path, templates: Templates) -> Path:
     Raises InputError where there is something else.
     """
     folder = Path(folder).expanduser()
-    if folder.exists() and not _is_ours(folder):
-        raise InputError(f"output: {folder} is there already and holds no templates", hint="Name another folder.")
+    check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     numbers = save(_arrays(templates))
     about = _about(templates) | {"numbers": hashlib.blake2b(numbers, digest_size=16).hexdigest()}
@@ -54,6 +55,33 @@ def save_templates(folder: Path, templates: Templates) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return folder
+
+
+def check_place(folder: Path) -> bool:
+    """Whether earlier templates will be replaced there, asked before the long work. Raises InputError where anything else
+    would be."""
+    folder = Path(folder).expanduser()
+    if not folder.exists():
+        return False
+    inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if folder.is_dir() and not inside:
+        return False
+    if not _is_ours(folder) or not _begins_as_ours(folder / ABOUT):
+        raise InputError(f"output: {folder} is there already and holds no templates", hint="Name another folder.")
+    if others := [name for name in inside if name not in (ABOUT, NUMBERS)]:
+        raise InputError(
+            f"output: {folder} holds more than templates", others, hint="Name another folder, or move them."
+        )
+    return True
+
+
+def _begins_as_ours(about: Path) -> bool:
+    """By the first lines, so that templates of another version, or damaged ones, may be replaced too."""
+    try:
+        with about.open(encoding="utf-8", errors="replace") as file:
+            return bool(BEGINNING.match(file.read(100)))
+    except OSError:
+        return False
 
 
 def load_templates(folder: Path) -> Templates:

@@ -36,6 +36,14 @@ def levels(recording: Recording) -> Float32:
     return (10 * np.log10(np.maximum(energy, 1e-10))).astype(np.float32)
 
 
+def check_silence(silence: str) -> None:
+    """Raise InputError for a way that there is not, MissingExtraError for one whose package is not there."""
+    if silence not in SILENCES:
+        raise InputError(f"silence: expected one of {', '.join(SILENCES)}, got {silence!r}")
+    if silence == "vad":
+        speech_detector()
+
+
 def activity(recording: Recording, level: Float32, *, silence: Silence = "energy") -> Bools:
     """(frames,) bool: where something is said.
 
@@ -45,8 +53,7 @@ def activity(recording: Recording, level: Float32, *, silence: Silence = "energy
 
     Pauses under 0.3 s are filled, and stretches under 0.1 s dropped. Raises InputError where nothing is left.
     """
-    if silence not in SILENCES:
-        raise InputError(f"silence: expected one of {', '.join(SILENCES)}, got {silence!r}")
+    check_silence(silence)
     if silence == "none":
         return np.ones(len(level), bool)
     mask = _spoken(recording, len(level)) if silence == "vad" else _loud(level)

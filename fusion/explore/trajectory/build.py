@@ -11,8 +11,8 @@ import numpy as np
 
 from extractors.errors import InputError
 from extractors.types import Float32
-from fusion.explore.trajectory.activity import Silence, activity, levels
-from fusion.explore.trajectory.changes import SCORE_NOISE, Search
+from fusion.explore.trajectory.activity import Silence, activity, check_silence, levels
+from fusion.explore.trajectory.changes import SCORE_NOISE, Search, check_search
 from fusion.explore.trajectory.heard import Heard, hear_frames
 from fusion.explore.trajectory.judged import hear_bundle
 from fusion.explore.trajectory.moments import Rows, Signal, changes_of, row_mask
@@ -66,7 +66,8 @@ def trajectory(
         components); "auto" takes scores where there are any
     changes : how they are looked for, None for not at all
 
-    Raises InputError where the recording cannot be read, is silent or shorter than a window, or settings do not fit.
+    Raises InputError where the recording cannot be read, is silent or shorter than a window, or settings do not fit;
+    MissingExtraError, before anything is read, where what settings ask for is not installed.
 
     >>> from extractors.acoustic import AcousticExtractor
     >>> seconds = np.arange(8 * 16_000) / 16_000
@@ -77,6 +78,8 @@ def trajectory(
     ([8.0], (32, 6))
     """
     _check(smooth, signal)
+    check_silence(silence)
+    check_search(changes)
     recording = Recording(audio)
     check_belongs(transcript, recording.seconds)
     if window is None:

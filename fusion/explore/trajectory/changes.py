@@ -49,6 +49,12 @@ class Found(NamedTuple):
     distance: float
 
 
+def check_search(search: Search | None) -> None:
+    """Raise MissingExtraError, before anything is heard, where changes are looked for and `ruptures` is not there."""
+    if search is not None:
+        _ruptures()
+
+
 def find_changes(signal: Float64, search: Search, *, hop: float, lag: int, floor: float = 0.0) -> list[Found]:
     """Changes of the mean of `signal` (steps, dims), in order: PELT with the l2 cost (Killick, Fearnhead and Eckley, "Optimal
     detection of changepoints with a linear computational cost", JASA 107, 2012; eq. 3, as `ruptures.KernelCPD` has it).

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from fusion.evaluation.plots import FAINT, GRID, INK
 from fusion.explore.colours import CYCLE, colours_of, hatches_of
 from fusion.explore.trajectory.decimate import bucketed, steps_of
 from fusion.explore.trajectory.path_panel import draw_paths, panels_of
 from fusion.explore.trajectory.result import Change, Trajectory
-from fusion.explore.trajectory.said import CAUTION, clock, method, short
+from fusion.explore.trajectory.said import CAUTION, UNIT, clock, method, no_classes, short, tick_step
 
 MOST_POINTS = 2_000  # across; the picture has about as many pixels
+MOST_TICKS = 12  # of time
 MOST_LANES = 8  # speakers with a lane of their own
 NAMED_SHARE = 0.35  # of the height that a ribbon needs somewhere for its name to stand in it
 
@@ -39,14 +40,17 @@ def course_figure(found: Trajectory, *, shown: int = 8) -> Figure:
     for number, panel in enumerate(axes):
         _marks(panel, changes, numbered=number == 0)
     axes[-1].set_xlim(0, found.seconds)
-    axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value)))
+    step = tick_step(found.seconds, MOST_TICKS)
+    axes[-1].xaxis.set_major_locator(MultipleLocator(step))
+    axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value, tenths=step < 1)))
     axes[-1].set_xlabel("time into the recording" + _decimation(found, rows))
     title = f"{short(found.name, 60)}: {clock(found.seconds)}, {clock(found.spoken_s)} of it spoken"
-    axes[0].set_title(title, loc="left", color=INK, parse_math=False)
+    axes[0].set_title(title, loc="left", color=INK, parse_math=False, pad=20 if changes else 6)  # above the numbers
     panels = lower.subplots(1, panels_of(found) + 1)
     draw_paths(list(panels[:-1]), found, changes)
     _listing(panels[-1], found, changes)
-    figure.supxlabel(f"{CAUTION}\n{method(found)}", fontsize=7.5, color=FAINT, x=0.01, ha="left")
+    lines = [CAUTION, method(found), *filter(None, [no_classes(found)])]
+    figure.supxlabel("\n".join(lines), fontsize=7.5, color=FAINT, x=0.01, ha="left")
     return figure
 
 
@@ -67,7 +71,7 @@ def _main(axes: Axes, found: Trajectory) -> int:
                 lw=1.4,
                 label=share,
             )
-        axes.set_ylabel("place in space")
+        axes.set_ylabel(f"place in space ({UNIT})")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
         _plain(axes)
         return buckets.rows

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from extractors.errors import InputError
 from extractors.files import write_bytes, write_text
+from fusion.alerts.report import check_writable
 from fusion.evaluation.plots import png
 from fusion.explore.trajectory.figure import course_figure
 from fusion.explore.trajectory.page import page_of
@@ -13,6 +17,45 @@ from fusion.explore.trajectory.tables import changes_table, path_table, rows_tab
 from fusion.explore.trajectory.tracks.eaf import eaf
 from fusion.explore.trajectory.tracks.rttm import rttm
 from fusion.explore.trajectory.tracks.textgrid import textgrid
+
+ABOUT = "trajectory.json"
+NAMES = (
+    *("trajectory.png", "trajectory.html", "trajectory.csv", "path.csv", "changes.csv", ABOUT),
+    *("trajectory.TextGrid", "trajectory.eaf", "trajectory.rttm"),
+)
+
+
+def check_folder(folder: Path, inputs: Sequence[Path] = ()) -> str | None:
+    """Whether `write_all` may write there, asked before the long work. Returns whose earlier course it will replace, if any.
+
+    Raises InputError where the folder cannot be written to, holds files of these names that are of no earlier course, or
+    where an input would be written over.
+    """
+    if folder.is_file():
+        raise InputError(f"output: expected a folder, got the file {folder}")
+    check_writable(folder)
+    there = [folder / name for name in NAMES if (folder / name).exists()]
+    resolved = {path.resolve() for path in there}
+    if taken := [str(path) for path in inputs if path.resolve() in resolved]:
+        raise InputError("output: what is read would be written over", taken, hint="Give another folder: output=…")
+    earlier = _course_in(folder)
+    if there and earlier is None:
+        raise InputError(
+            f"output: {folder} holds files of other origin, which would be written over",
+            [path.name for path in there],
+            hint="Give another folder: output=…, or move them.",
+        )
+    return earlier
+
+
+def _course_in(folder: Path) -> str | None:
+    """The name of the recording whose course lies there, as its own trajectory.json says."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(about, dict) and {"format", "name", "rows_per_second", "settings"} <= about.keys()
+    return str(about["name"]) if ours else None
 
 
 def write_all(folder: Path, found: Trajectory, *, shown: int = 8) -> list[Path]:

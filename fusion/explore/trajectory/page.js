@@ -20,7 +20,14 @@
   const rowAt = (time) => Math.min(D.rows - 1, Math.max(0, Math.floor(time * D.rate + 1e-6)));
 
   // layout of the one canvas: scores, valence, speakers, times
-  const LEFT = 46, RIGHT = 8, TOP = 22, MAIN = 250, GUTTER = 14, VALENCE = valence ? 84 : 0, LANE = 17;
+  // the margin holds the speakers' names
+  const ruler = document.createElement("canvas").getContext("2d");
+  ruler.font = "12px system-ui, sans-serif";
+  const wideOf = (text) => ruler.measureText(text).width;
+  const roomFor = Math.max(64, Math.min(170, (course.clientWidth || 900) / 4)) - 10;
+  const fitted = (text, cut) => (wideOf(text + cut) <= roomFor ? text + cut : fitted(Array.from(text).slice(0, -1).join(""), "…"));
+  const called = D.speakers.slice(0, 12).map((name) => fitted(name.slice(0, 60), ""));
+  const LEFT = Math.max(58, ...called.map((text) => Math.ceil(wideOf(text)) + 10)), RIGHT = 8, TOP = 22, MAIN = 250, GUTTER = 14, VALENCE = valence ? 84 : 0, LANE = 17;
   const lanes = Math.min(D.speakers.length, 12);
   const height = TOP + MAIN + (VALENCE ? GUTTER + VALENCE : 0) + (lanes ? GUTTER + lanes * LANE : 0) + 28;
 
@@ -97,6 +104,10 @@
     pen.fillStyle = INK; pen.fillText(text, x, y);
   };
 
+  const upright = (pen, text, middle) => {
+    pen.save(); pen.translate(12, middle); pen.rotate(-Math.PI / 2); pen.textAlign = "center"; pen.fillText(text, 0, 0); pen.restore();
+  };
+
   const draw = () => {
     const [pen, wide] = ready(course, height);
     pen.clearRect(0, 0, wide, height);
@@ -104,7 +115,11 @@
     const yOf = (v) => base - ((v - D.low) / (D.high - D.low || 1)) * MAIN;
     pen.fillStyle = FAINT;
     pen.textAlign = "right";
-    for (const v of D.stacked ? [0, 0.5, 1] : [D.low, D.high]) pen.fillText(D.stacked ? String(v) : v.toFixed(1), LEFT - 6, yOf(v) + 4);
+    for (const v of D.heights) {
+      pen.fillText(String(v).replace("-", "−"), LEFT - 6, yOf(v) + 4);
+      if (!D.stacked) { pen.fillStyle = GRID; pen.fillRect(LEFT, yOf(v), width(), 1); pen.fillStyle = FAINT; }
+    }
+    upright(pen, D.axis, TOP + MAIN / 2);
     if (stacked) {
       found.forEach((column, p) => {
         if (!column.means) return;
@@ -140,7 +155,7 @@
       const middle = base + GUTTER + VALENCE / 2, half = VALENCE / 2 - 4;
       pen.fillStyle = FAINT;
       pen.fillText("+1", LEFT - 6, middle - half + 4); pen.fillText("−1", LEFT - 6, middle + half + 4);
-      pen.save(); pen.translate(12, middle); pen.rotate(-Math.PI / 2); pen.textAlign = "center"; pen.fillText("valence", 0, 0); pen.restore();
+      upright(pen, "valence", middle);
       pen.fillRect(LEFT, middle, width(), 0.7);
       pen.strokeStyle = INK;
       pen.lineWidth = 1.4;
@@ -151,15 +166,17 @@
       const top = y + GUTTER + lane * LANE;
       pen.fillStyle = D.speakerColours[lane];
       found.forEach((column, p) => { if (column.means && speaker[column.first] === lane) pen.fillRect(LEFT + p, top, 1.05, LANE - 5); });
-      const who = D.speakers[lane];
-      halo(pen, who.length > 28 ? who.slice(0, 27) + "…" : who, LEFT + 3, top + LANE - 7, "left");
+      pen.fillStyle = INK; pen.textAlign = "right";
+      pen.fillText(called[lane], LEFT - 6, top + LANE - 7);
     }
     pen.fillStyle = FAINT;
-    const many = Math.max(2, Math.min(10, Math.floor(width() / 95)));
-    for (let i = 0; i <= many; i++) {
-      const time = from + ((to - from) * i) / many;
-      pen.textAlign = i === 0 ? "left" : i === many ? "right" : "center";
-      pen.fillText(clock(time), xOf(time), height - 8);
+    const many = Math.max(2, Math.min(12, Math.floor(width() / 80)));
+    const step = D.ticks.find((one) => (to - from) / one <= many) || D.ticks[D.ticks.length - 1];
+    pen.textAlign = "center";
+    for (let i = Math.ceil(from / step - 1e-6); i * step <= to + 1e-6; i++) {
+      const at = xOf(i * step), text = step < 1 ? clock(i * step) : clock(i * step).slice(0, -2);
+      pen.fillRect(at, height - 24, 1, 4);
+      pen.fillText(text, Math.min(at, LEFT + width() + RIGHT - wideOf(text) / 2), height - 8);
     }
     pen.textAlign = "center";
     for (const [time, rank] of D.changes) {

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from extractors.types import Float32
 from fusion.explore.colours import CYCLE, colours_of
 from fusion.explore.trajectory.decimate import bucketed
 from fusion.explore.trajectory.result import Float64, Trajectory
-from fusion.explore.trajectory.said import CAUTION, clock, method
+from fusion.explore.trajectory.said import CAUTION, TICK_STEPS, UNIT, clock, method, no_classes
 from fusion.explore.trajectory.tables import per_speaker
 from fusion.explore.trajectory.tracks.eaf import relative_url
 from fusion.explore.trajectory.voices import per_step
@@ -46,6 +47,7 @@ def page_of(found: Trajectory, folder: Path, *, shown: int = 8) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         caution=CAUTION,
         method=method(found),
+        no_classes=no_classes(found),
         clock=clock,
         speakers=per_speaker(found) if found.speakers else [],
         shown=shown,
@@ -66,6 +68,9 @@ def _data(found: Trajectory, shown: int) -> dict[str, Any]:
         "rate": rate / buckets.rows,
         "pooled": buckets.rows,
         "rows": len(buckets.means),
+        "ticks": TICK_STEPS,
+        "heights": [0, 0.5, 1] if found.scores is not None else _rounds(low, high),
+        "axis": "score (estimated)" if found.scores is not None else f"place in space ({UNIT})",
         "labels": names,
         "colours": [colours_of(names)[name] for name in names],
         "scores": _bytes(buckets.means, low, high),
@@ -88,6 +93,12 @@ def _data(found: Trajectory, shown: int) -> dict[str, Any]:
 
 def _range(values: Float32 | Float64) -> tuple[float, float]:
     return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def _rounds(low: float, high: float) -> list[float]:
+    """Round values between two ends."""
+    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return [round(float(tick), 6) for tick in ticks if low <= tick <= high]
 
 
 def _bytes(values: Float32 | Float64, low: float, high: float) -> str:

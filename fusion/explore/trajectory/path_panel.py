@@ -9,11 +9,12 @@ from matplotlib.collections import LineCollection
 from fusion.evaluation.plots import FAINT
 from fusion.explore.trajectory.decimate import bucketed
 from fusion.explore.trajectory.result import Change, Float64, Trajectory
-from fusion.explore.trajectory.said import clock, short
+from fusion.explore.trajectory.said import UNIT, clock, short, tick_step
 from fusion.explore.trajectory.voices import per_step
 
 MOST_PANELS = 2  # speakers with a panel, those who speak most
 MOST_POINTS = 120  # of a path; more is a scribble
+MOST_TICKS = 6  # of time
 TIME = "viridis"
 
 
@@ -38,7 +39,7 @@ def draw_paths(panels: list[Axes], found: Trajectory, changes: list[Change]) -> 
         many_shown = f", {MOST_PANELS} of {len(found.speakers)} speakers" if len(found.speakers) > MOST_PANELS else ""
         title = "path" if name is None else f"path of {short(name)}, from their own mean{many_shown}"
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)
-        shares = [f"component {i + 1} ({share:.0%})" for i, share in enumerate(found.path.explained[:2])]
+        shares = [f"component {i + 1} ({UNIT}; {share:.0%})" for i, share in enumerate(found.path.explained[:2])]
         axes.set_xlabel(shares[0], fontsize=8)
         axes.set_ylabel(shares[1] if len(shares) > 1 else "", fontsize=8)
     sides = np.array([[*axes.get_xlim(), *axes.get_ylim()] for axes in panels])
@@ -47,8 +48,10 @@ def draw_paths(panels: list[Axes], found: Trajectory, changes: list[Change]) -> 
         axes.set_ylim(sides[:, 2].min(), sides[:, 3].max())
     if lines is not None:
         bar = panels[0].figure.colorbar(lines, ax=panels, fraction=0.03, pad=0.02)
-        bar.set_ticks([0, found.seconds / 2, found.seconds])
-        bar.set_ticklabels([clock(value) for value in (0, found.seconds / 2, found.seconds)])
+        step = tick_step(found.seconds, MOST_TICKS)
+        ticks = np.arange(0, found.seconds + 1e-9, step)
+        bar.set_ticks(list(ticks), labels=[clock(value, tenths=step < 1) for value in ticks])
+        bar.set_label("time into the recording", fontsize=8)
         bar.ax.tick_params(labelsize=8)
 
 

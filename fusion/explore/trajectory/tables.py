@@ -44,9 +44,13 @@ def path_table(found: Trajectory) -> str:
 
 
 def changes_table(found: Trajectory) -> str:
-    """CSV of the changes, in order of time."""
-    names = ["time_s", "rank", "evidence", "distance", "speaker", "before", "after", "before_score", "after_score",
-             "before_valence", "after_valence", "moved"]  # fmt: skip
+    """CSV of the changes, in order of time; without scores, or without a valence, there are no columns of them."""
+    names = ["time_s", "rank", "evidence", "distance", "speaker"]
+    if found.scores is not None:
+        names += ["before", "after", "before_score", "after_score"]
+    if found.valence is not None:
+        names += ["before_valence", "after_valence"]
+    names.append("moved")
     rows = [
         asdict(change) | {"moved": "; ".join(f"{name} {by:+.2f}" for name, by in change.features)}
         for change in found.changes

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # Both were set by own against foreign sentences: benchmarks/minutes_alignment.py
 COSINE = 0.32  # of all-MiniLM-L6-v2; other encoders have other scales
 LEXICAL = 0.13  # TF-IDF similarity, where there is no encoder
+SAID = 0.55  # cosine with one utterance that is nearly the statement; of foreign sentences none was above 0.43
 FEW = 5  # words; a shorter item is looked for with the words of what it stands under
 
 
@@ -30,6 +31,7 @@ def align(
     top: int = 3,
     min_cosine: float = COSINE,
     min_lexical: float = LEXICAL,
+    min_said: float = SAID,
     citation_offset_s: float | None = None,
     sections: bool = True,
 ) -> list[Aligned]:
@@ -37,7 +39,7 @@ def align(
 
     1. what the item cites: a quote (80 % of it, word for word or nearly), else a time (30 s from it, or its span)
     2. hybrid retrieval (`Retrieval`); an item whose best stretches all stay under `min_cosine` (`min_lexical` without an
-       encoder) was not talked about here, as far as can be told
+       encoder), and that no single utterance nearly says (`min_said`), was not talked about here, as far as can be told
     3. the range of its section, if that is known and at most ten minutes long
     4. nothing: `abstained` says why
 
@@ -63,6 +65,12 @@ def align(
         found = index.search([query(aligned[n].item) for n in wanted], top=top)
         for n, hits in zip(wanted, found, strict=True):
             aligned[n] = _by_retrieval(aligned[n], hits, index, transcript, min_cosine, min_lexical)
+        lost = [n for n in wanted if not aligned[n].evidence]
+        said = index.search_said([query(aligned[n].item) for n in lost], least=min_said, top=top)
+        for n, hits in zip(lost, said, strict=True):
+            if hits:
+                evidence = tuple(_evidence(hit, index, transcript) for hit in hits)
+                aligned[n] = replace(aligned[n], evidence=evidence, abstained=None)
     elif wanted:
         aligned = [one if one.evidence else replace(one, abstained="the transcript is empty") for one in aligned]
     if sections:
@@ -114,7 +122,8 @@ def _by_retrieval(
 def _evidence(hit: Hit, index: Retrieval, transcript: Transcript) -> Evidence:
     numbers = dict.fromkeys(piece.number for piece in index.pieces[hit.window.first : hit.window.last + 1])
     ids = tuple(transcript.utterances[number].id for number in numbers)
-    score = hit.lexical if hit.cosine is None else hit.cosine
+    near = hit.cosine if hit.said is None else hit.said
+    score = hit.lexical if near is None else near
     span = hit.window.start_s, hit.window.end_s
     return Evidence(ids, *span, round(min(score, 1.0), 4), "retrieval", cosine=hit.cosine, lexical=hit.lexical)
 

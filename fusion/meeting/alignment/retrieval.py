@@ -7,6 +7,7 @@ data: benchmarks/minutes_alignment.py.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,18 +27,22 @@ STRETCH = 60  # words; the stretches that are found, and what the sentence vecto
 LENGTHS = (60, 90, 120)  # words; windows of the TF-IDF
 WHOLE = 360  # words of a transcript from which on windows have these lengths
 SHORTEST = 12  # words of a window
+SPOKEN = 3  # words; fewer say too little to be told from others alone
+ALIKE = 0.1  # of a cosine; utterances that near to each other are equally good
 TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A stretch for a query. `cosine` (None without an encoder) and `lexical` are the two similarities, at most 1;
-    `score` is what stretches were ranked by, in standard deviations; higher is better, comparable within a query only."""
+    `score` is what stretches were ranked by, in standard deviations; higher is better, comparable within a query only.
+    `said` is the cosine with the one utterance in it that is nearest to the query, where that was asked for."""
 
     window: Window
     score: float
     cosine: float | None
     lexical: float
+    said: float | None = None
 
 
 class Retrieval:
@@ -63,6 +68,8 @@ class Retrieval:
         lengths: Sequence[int] | None = None,
     ) -> None:
         self.encoder = encoder
+        self._names = sorted({said.speaker for said in transcript.utterances if said.speaker}, key=len, reverse=True)
+        self._spoken: Float32 | None = None  # (pieces, dim), when they are asked for
         words = sum(count_words(said.text) for said in transcript.utterances)
         stretch, lengths = stretch or scaled(STRETCH, words), lengths or [scaled(length, words) for length in LENGTHS]
         self.pieces: list[Piece] = make_pieces(transcript, most=stretch)
@@ -85,6 +92,49 @@ class Retrieval:
             return Hit(self.windows[column], float(scores[row, column]), cosine, float(lexical[row, column]))
 
         return [[hit(row, column) for column in self.apart(scores[row], top)] for row in range(len(queries))]
+
+    def search_said(self, queries: Sequence[str], *, least: float, top: int = 3) -> list[list[Hit]]:
+        """As `search`, among stretches alone in which one utterance is nearly the query: `said` is at least `least`.
+
+        A stretch of many utterances is like none of them much. Speakers' names are left out of the queries, as nobody
+        says their own. Nothing is found without an encoder.
+        """
+        asked = [self._unnamed(query) for query in queries]
+        if self.encoder is None or not asked or not self.windows:
+            return [[] for _ in queries]
+        if self._spoken is None:
+            self._spoken = _encode(self.encoder, [piece.text for piece in self.pieces])
+        vectors = _encode(self.encoder, asked)
+        assert vectors is not None
+        assert self._spoken is not None
+        alone = vectors @ self._spoken.T  # (queries, pieces)
+        alone[:, [piece.words < SPOKEN for piece in self.pieces]] = -1.0
+        alone[[count_words(query) < SPOKEN for query in asked]] = -1.0
+        scores, cosines, lexical = self.similarities(queries)
+        assert cosines is not None
+        found = []
+        for row in range(len(queries)):
+            said = np.array([alone[row, window.first : window.last + 1].max() for window in self.windows])
+            near = said >= max(least, said.max() - ALIKE)
+            columns = [column for column in self.apart(np.where(near, scores[row], -np.inf), top) if near[column]]
+            found.append(
+                [
+                    Hit(
+                        self.windows[c],
+                        float(scores[row, c]),
+                        float(cosines[row, c]),
+                        float(lexical[row, c]),
+                        float(said[c]),
+                    )
+                    for c in columns
+                ]
+            )
+        return found
+
+    def _unnamed(self, query: str) -> str:
+        for name in self._names:
+            query = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", query, flags=re.IGNORECASE)
+        return " ".join(query.split())
 
     def apart(self, scores: NDArray[np.floating], top: int) -> list[int]:
         """The `top` best windows by their scores, (windows,), of which no two share a piece."""

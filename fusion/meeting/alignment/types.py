@@ -17,7 +17,8 @@ class Evidence:
     utterance_ids  : in order of time; all that lie at least in part within the stretch
     start_s, end_s : seconds into the recording
     score          : 0 to 1. "time": 1; "quote": share of it that was found; "retrieval": cosine of item and stretch, or
-                     without an encoder the TF-IDF similarity; "section": share of the section's items that were found
+                     of the item and the one utterance in it that nearly says it, or without an encoder the TF-IDF
+                     similarity; "section": share of the section's items that were found
     method         : what it rests on
     cosine, lexical: of "retrieval": the two similarities; None where there was no encoder
     """
@@ -46,3 +47,8 @@ class Aligned:
     @property
     def best(self) -> Evidence | None:
         return self.evidence[0] if self.evidence else None
+
+    @property
+    def found(self) -> bool:
+        """Whether it was cited or talked about; what only stands in a section that was is not."""
+        return self.best is not None and self.best.method != "section"

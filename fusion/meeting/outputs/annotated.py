@@ -11,8 +11,8 @@ from fusion.meeting.manners import BANNER
 from fusion.meeting.meeting import Item, Meeting
 from fusion.meeting.minutes import annotate_markdown
 from fusion.meeting.outputs.card import method_card
-from fusion.meeting.outputs.report import says
 from fusion.meeting.outputs.timeline import clock_short
+from fusion.meeting.outputs.words import not_found, says
 
 CLOSINGS = ("-->", "```", "~~~", "</script>", "</style>", "</pre>", "</textarea>", "?>", "]]>")
 _BLOCKS = MarkdownIt("commonmark").disable("inline")
@@ -56,5 +56,7 @@ def badge(item: Item) -> str:
     best = item.aligned.best
     if best is None:
         return ""
+    if not item.aligned.found:
+        return not_found(item)
     when = f"{clock_short(best.start_s)}–{clock_short(best.end_s)}"
     return f"{says(item.pooled)} · {item.pooled.counted} utterances · {when} · estimated"

@@ -9,7 +9,8 @@ import numpy as np
 
 from fusion.meeting.estimate import Estimate
 from fusion.meeting.meeting import Meeting
-from fusion.meeting.outputs.timeline import clock_short, smooth_valence, tick_step
+from fusion.meeting.outputs.timeline import clock_short, smooth_valence, tick_step, topic_rows
+from fusion.meeting.outputs.words import says
 
 WIDTH = 1000.0  # user units; the page scales them
 LEFT, RIGHT = 110.0, 10.0
@@ -85,18 +86,26 @@ def chart_of(meeting: Meeting, row_at: dict[str, str]) -> Chart:
             bands.append(Box(left, 0, wide, VALENCE, f"{when}: {pooled.withheld or 'no valence'}", label="nothing"))
             continue
         low, high = pooled.interval or (pooled.valence, pooled.valence)
-        text = f"{when}: valence {pooled.valence:+.2f} ({low:+.2f} to {high:+.2f}), {pooled.counted} utterances"
+        text = f"{when}: {says(pooled)}; {pooled.counted} utterances"
         row = first_row(window.start_s, window.end_s)
         bands.append(Box(left, y(high), wide, max(y(low) - y(high), 1.0), text, row))
         means.append(Box(left, y(pooled.valence) - 1, wide, 2, text, row))
     lanes = _lanes(meeting, row_at, x)
     under = VALENCE + 12 + LANE * len(lanes)
+    rows = topic_rows(meeting.topics)
     topics = [
-        Box(x(start), under + 4, max(x(end) - x(start), 1.0), LANE - 4, topic.name, first_row(start, end))
-        for topic in meeting.topics
+        Box(
+            x(start),
+            under + 4 + LANE * row,
+            max(x(end) - x(start), 1.0),
+            LANE - 4,
+            topic.name,
+            first_row(start, end),
+        )
+        for topic, row in zip(meeting.topics, rows, strict=True)
         for start, end in topic.spans
     ]
-    height = under + (LANE + 4 if topics else 0) + 22
+    height = under + (LANE * (max(rows) + 1) + 4 if topics else 0) + 22
     alerts = [
         Box(
             x(alert.start_s),

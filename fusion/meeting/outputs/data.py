@@ -11,7 +11,7 @@ from fusion.meeting.manners import BANNER
 from fusion.meeting.meeting import Item, Meeting
 from fusion.meeting.pooling import Pooled
 
-SCHEMA = "emofuse.meeting/1"  # raised when a program that reads the last one could not read this
+SCHEMA = "emofuse.meeting/2"  # raised when a program that reads the last one could not read this
 DIGITS = 4  # of probabilities and valences
 MILLISECONDS = 3  # digits of seconds
 
@@ -103,7 +103,7 @@ def pooled_data(pooled: Pooled) -> dict[str, Any]:
         "coverage": round(pooled.coverage, DIGITS),
         "probabilities": _rounded(pooled.probabilities) or None,
         "valence": _value(pooled.valence),
-        "valence_interval": None if pooled.interval is None else [_value(bound) for bound in pooled.interval],
+        "valence_interval": _interval(pooled.interval),
         "disagreements": pooled.disagreements,
         "withheld": pooled.withheld,
     }
@@ -154,6 +154,12 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "score": _value(evidence.score),
         "method": evidence.method,
     }
+
+
+def _interval(bounds: tuple[float, float] | None) -> list[float | None] | None:
+    """Null where it has no width: utterances that all say the same leave the bootstrap nothing to draw."""
+    low, high = (None, None) if bounds is None else map(_value, bounds)
+    return None if low == high else [low, high]
 
 
 def _seconds(value: float) -> float:

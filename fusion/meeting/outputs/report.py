@@ -17,7 +17,7 @@ from fusion.meeting.manners import AT_WORK, BANNER
 from fusion.meeting.meeting import Meeting
 from fusion.meeting.outputs.chart import chart_of, label_marks
 from fusion.meeting.outputs.timeline import clock_short
-from fusion.meeting.pooling import Pooled
+from fusion.meeting.outputs.words import figure, not_found, percent, says, signed, whose
 
 SURE = 0.6  # confidence from which a row is not drawn pale
 
@@ -41,9 +41,11 @@ def render(meeting: Meeting, folder: Path) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"clock": clock_short, "signed": signed, "percent": percent, "says": says}
+    words = {"signed": signed, "percent": percent, "says": says, "not_found": not_found, "figure": figure}
+    environment.filters |= {"clock": clock_short, **words}
     return environment.get_template("report.html.jinja").render(
         meeting=meeting,
+        whose=whose,
         banner=BANNER,
         at_work=AT_WORK,
         style=style,
@@ -68,39 +70,6 @@ def audio_url(audio: Path, folder: Path) -> str | None:
     except ValueError:
         return None
     return quote(Path(relative).as_posix())
-
-
-def signed(value: float) -> str:
-    """
-    >>> signed(-0.256), signed(-0.001)
-    ('−0.26', '0.00')
-    """
-    shown = f"{value:+.2f}".replace("-", "−")
-    return shown[1:] if shown[1:] == "0.00" else shown
-
-
-def percent(value: float) -> str:
-    """
-    >>> percent(0.123)
-    '12 %'
-    """
-    return f"{100 * value:.0f} %"
-
-
-def says(pooled: Pooled) -> str:
-    """A pool in a few words, for a badge.
-
-    >>> says(Pooled("topic", "x", withheld="too little speech"))
-    'too little speech'
-    """
-    if pooled.withheld is not None:
-        return pooled.withheld
-    if pooled.valence is None:
-        return f"{pooled.label}, no valence"
-    if pooled.interval is None:
-        return f"valence {signed(pooled.valence)}"
-    low, high = pooled.interval
-    return f"valence {signed(pooled.valence)} ({signed(low)} to {signed(high)})"
 
 
 def _rows_of(alert: Any, row_at: dict[str, str]) -> list[tuple[Any, str | None]]:

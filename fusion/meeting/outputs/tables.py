@@ -12,7 +12,7 @@ from fusion.meeting.manners import BANNER
 from fusion.meeting.meeting import Meeting
 from fusion.meeting.outputs.data import utterance_data
 
-ALERTS_SCHEMA = "emofuse.meeting.alerts/1"
+ALERTS_SCHEMA = "emofuse.meeting.alerts/2"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these
 
 

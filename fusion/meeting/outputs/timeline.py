@@ -57,12 +57,13 @@ def draw_timeline(meeting: Meeting, path: Path) -> Path:
     """Draw a published meeting. What has no estimate is a gap; colours always come with a hatch or a name."""
     lanes = _lanes(meeting)
     shown = [name for name, _ in lanes]
-    height = PANEL + 0.9 + LANE * (len(lanes) + 2 * bool(meeting.topics))
+    rows = max(topic_rows(meeting.topics), default=-1) + 1
+    height = PANEL + 0.9 + LANE * (len(lanes) + (rows + 1 if rows else 0))
     with matplotlib.rc_context(
         {"font.size": 8, "hatch.linewidth": 0.5, "axes.spines.top": False, "axes.spines.right": False}
     ):
         figure = Figure(figsize=(10, height), layout="constrained")
-        ratios = [PANEL / LANE, *([len(lanes)] if lanes else []), *([1.6] if meeting.topics else [])]
+        ratios = [PANEL / LANE, *([len(lanes)] if lanes else []), *([0.6 + rows] if rows else [])]
         axes = np.atleast_1d(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
         _valence(axes[0], meeting)
         if lanes:
@@ -79,6 +80,30 @@ def draw_timeline(meeting: Meeting, path: Path) -> Path:
         with BytesIO() as image:
             figure.savefig(image, format="png", dpi=150)
             return write_bytes(path, image.getvalue())
+
+
+def topic_rows(topics: Sequence[Topic]) -> list[int]:
+    """Of each topic the row that it is drawn in: the first where none of its stretches would cover another topic's.
+
+    >>> from fusion.meeting.pooling import Pooled
+    >>> spans = [((18.0, 42.0),), ((30.0, 42.0),), ((42.0, 60.0),)]
+    >>> topic_rows([Topic("", one, Pooled("topic", "")) for one in spans])
+    [0, 1, 0]
+    """
+    rows: list[list[tuple[float, float]]] = []
+    found = []
+    for topic in topics:
+        free = (
+            number
+            for number, taken in enumerate(rows)
+            if all(end <= a or b <= start for start, end in topic.spans for a, b in taken)
+        )
+        row = next(free, len(rows))
+        if row == len(rows):
+            rows.append([])
+        rows[row] += topic.spans
+        found.append(row)
+    return found
 
 
 def tick_step(duration: float) -> float:
@@ -113,9 +138,10 @@ def _valence(axis: Axes, meeting: Meeting) -> None:
         axis.plot(span, [pooled.valence] * 2, color=BLUE, linewidth=1.6)
     times, curve = smooth_valence(meeting.estimates, meeting.duration_s)
     axis.plot(times, curve, color="black", linewidth=0.9)
-    for alert in meeting.alerts:
-        axis.axvspan(alert.start_s, alert.end_s, facecolor="none", edgecolor="#D55E00", hatch="////", linewidth=0.6)
-        axis.annotate(alert.rule, (alert.start_s, 0.97), fontsize=6, va="top", parse_math=False)
+    for number, alert in enumerate(meeting.alerts):
+        light = axis.axvspan(alert.start_s, alert.end_s, facecolor="none", edgecolor="#D55E00", hatch="///")
+        light.set(alpha=0.15, linewidth=0.6, zorder=0)  # many may lie over each other
+        axis.annotate(alert.rule, (alert.start_s, 0.97 - 0.15 * (number % 5)), fontsize=6, va="top", parse_math=False)
     axis.set_ylim(-1, 1)
     axis.set_ylabel("expressed valence\n(estimated)")
     axis.set_yticks([-1, 0, 1], ["unpleasant", "0", "pleasant"])
@@ -165,11 +191,12 @@ def _speakers(axis: Axes, lanes: Sequence[tuple[str, list[Estimate]]], labels: S
 
 
 def _topics(axis: Axes, topics: Sequence[Topic]) -> None:
-    for number, topic in enumerate(topics):
+    rows = topic_rows(topics)
+    for number, (topic, row) in enumerate(zip(topics, rows, strict=True)):
         for start, end in topic.spans:
-            axis.broken_barh([(start, end - start)], (0, 0.8), facecolor=("#dddddd", "#bbbbbb")[number % 2])
+            axis.broken_barh([(start, end - start)], (row, 0.8), facecolor=("#dddddd", "#bbbbbb")[number % 2])
             axis.annotate(
-                topic.name[:40], (start, 0.4), fontsize=6, va="center", annotation_clip=True, parse_math=False
+                topic.name[:40], (start, row + 0.4), fontsize=6, va="center", annotation_clip=True, parse_math=False
             )
-    axis.set_ylim(-0.1, 0.9)
+    axis.set_ylim(max(rows) + 0.9, -0.1)
     axis.set_yticks([0.4], ["topics"])

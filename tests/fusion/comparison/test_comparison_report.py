@@ -12,7 +12,7 @@ from rich.console import Console
 
 from extractors.errors import InputError
 from fusion.comparison.compare import compare
-from fusion.comparison.plots import GRID_POINTS, risk_coverage_curve
+from fusion.comparison.plots import GRID_POINTS, intervals_figure, risk_coverage_curve
 from fusion.comparison.report import write_comparison
 from fusion.comparison.terminal import print_tables
 from fusion.comparison.views import all_tables
@@ -195,3 +195,19 @@ def test_the_risk_coverage_curve_is_the_accuracy_of_the_surest(two):
 def test_settings_out_of_range_are_refused(two, changed):
     with pytest.raises(InputError, match=next(iter(changed))):
         compared(*two, **changed)
+
+
+def test_what_was_resampled_is_named_where_the_bars_are(write, head, tmp_path):
+    """Of three speakers the utterances are resampled; no legend or caption may say speakers."""
+    runs = [write(tmp_path / name, speakers=3, **head(name)) for name in ("gated", "late")]
+    found = compare(runs, draws=200)
+    legend = [text.get_text() for text in intervals_figure(found).legends[0].get_texts()]
+    assert "interval over utterances" in legend
+    page, *_ = write_comparison(tmp_path / "out", found)
+    assert "Bars are intervals over utterances;" in page.read_text()
+    assert "intervals over speakers" not in page.read_text()
+
+
+def test_wide_tables_are_drawn_smaller_on_the_page(two, tmp_path):
+    page, *_ = write_comparison(tmp_path / "out", compare(two, draws=200))
+    assert page.read_text().count('<table class="wide">') == 2  # the main one and the pairs

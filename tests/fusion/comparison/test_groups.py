@@ -58,6 +58,13 @@ def test_several_seeds_are_averaged(write, tmp_path):
     assert group.metrics["wa"].sd == pytest.approx(np.std(each, ddof=1))
 
 
+def test_a_misspelt_column_is_told_once_and_the_near_one_named(write, head, tmp_path):
+    folders = [write(tmp_path / name, **head(name)) for name in ("film", "late", "gated")]
+    with pytest.raises(InputError) as caught:
+        broken_down(folders, ["spaker"])
+    assert caught.value.problems == ("no column 'spaker'; there is speaker, fold, label; did you mean speaker?",)
+
+
 def test_a_column_that_is_not_there_is_named_with_what_is(write, head, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = [

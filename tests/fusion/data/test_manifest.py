@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,10 +267,26 @@ class TestBrokenFiles:
         assert "not a Parquet file" in str(problems_of(write(b"PAR1 no", "m.parquet")))
         assert problems_of(write("id,text,label\n")).problems == ("no rows",)
 
-    def test_semicolons(self, write: Callable[..., Path]) -> None:
+    def test_semicolons(self, write: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+        """As a spreadsheet writes them where the comma is the decimal mark."""
         path = write(GOOD.replace(",", ";"))
-        assert "expected fields separated by ',', got ';'" in str(problems_of(path))
+        with caplog.at_level(logging.INFO):
+            assert len(read_manifest(path)) == 4
+        assert f"{path.name}: its fields are separated by ';', and read so" in caplog.text
         assert len(read_manifest(path, delimiter=";")) == 4
+        with pytest.raises(InputError, match="expected fields separated by ',', got ';'"):
+            read_manifest(path, delimiter=",")
+        path = write(GOOD.replace(",", ";").replace("label\n", "label\n\n").replace("2;", "1;"), "double.csv")
+        assert problems_of(path).problems == ("row 2 (line 4): id '1' is that of row 1 already",)
+
+    def test_semicolons_in_another_encoding_are_one_problem(self, write: Callable[..., Path]) -> None:
+        rows = "".join(f"{row};schön {row};{'ruhig' if row % 2 else 'froh'}\n" for row in range(1, 251))
+        error = problems_of(write(("id;text;label\n" + rows).encode("cp1252")))
+        assert len(error.problems) == 1
+        assert error.problems[0].startswith(
+            "row 1 (line 2): not UTF-8: byte 0xf6 in column 'text'; so are 249 more rows"
+        )
+        assert "iconv -f WINDOWS-1252" in str(error.hint)
 
     def test_a_column_that_is_no_text(self, tmp_path: Path) -> None:
         frame = pd.DataFrame({"id": list("abcd"), "text": [["x"]] * 4, "label": list("xxyy")})

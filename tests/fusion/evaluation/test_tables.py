@@ -29,6 +29,7 @@ def test_nothing_is_cut_off(systems_maker, width):
         entry = results["test"]["text"][metric]
         assert number(entry["value"]) in text
         assert span(entry) in text
+    assert ("No room here for weighted F1: results.json and report.html have it." in text) == (width < 92)
     before = results["test"]["fusion"]["ece_uncalibrated"]["value"]
     assert f"{before:.3f} → {results['test']['fusion']['ece']['value']:.3f}" in text
 

@@ -31,7 +31,7 @@ def test_an_alert_does_not_say_which_utterances_it_rests_on(meeting):
     (alert,) = publish(replace(meeting, alerts=(first,))).alerts
     assert alert.evidence == ()
     assert (alert.start_s, alert.end_s, alert.fired_s, alert.peak_s) == (10.0, 40.0, 30.0, 30.0)
-    assert (alert.utterances, alert.mean) == (6, 0.8)
+    assert (alert.utterances, alert.smoothed_mean) == (6, 0.8)
 
 
 def test_an_alert_on_fewer_utterances_than_a_pool_needs_is_not_shown(meeting):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,10 @@ def make_npy(tmp_path: Path) -> Path:
         (["k=1"], "k: expected auto or at least 2, got 1"),
         (["k=31"], "31 clusters need at least 31 clips; there are 30"),
         (["method=hdbscan", "k=3"], "hdbscan finds out how many there are"),
-        (["method=hdbscan", "hdbscan.min_cluster_size=29"], "clips are noise"),
+        (
+            ["method=hdbscan", "hdbscan.min_cluster_size=40"],
+            "min_cluster_size: expected at most 15, half of the 30 clips",
+        ),
         (["hdbscan.min_cluster=3"], "did you mean"),
         (["map=tsne"], "map: expected pca or umap"),
         (["space=centered"], "space: expected raw, centred"),
@@ -96,6 +100,12 @@ def test_mistakes_are_named_and_leave_with_2(emofuse, calls, arguments, words) -
     assert words in errors
     assert "Traceback" not in errors
     assert status == 2
+
+
+def test_a_map_that_is_not_installed_is_said_before_anything_is_read(emofuse, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    status, _, errors = emofuse(*ACOUSTIC, "data.path=nowhere.csv", "map=umap")
+    assert (status, "umap-learn is needed here" in errors) == (2, True)
 
 
 def test_an_empty_store_and_copies_of_one_clip(emofuse, tmp_path) -> None:

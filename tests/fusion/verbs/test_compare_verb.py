@@ -72,6 +72,7 @@ def test_a_sweep_whose_folder_has_a_comma_and_a_space(emofuse, sweep) -> None:
         ([], "expected runs to compare, got none"),
         (["nowhere", "sweep, all/0/.hydra"], "nowhere: not there"),
         (["sweep, all", "by=[age]"], "no column 'age'; there is speaker, fold, label, gender"),
+        (["sweep, all", "output=/proc/nowhere"], "output=/proc/nowhere cannot be written: No such file or directory"),
         (["sweep, all", "draws=5"], "draws: expected 200 or more"),
         (["sweep, all", "draws=many"], "draws: expected a number, got many"),
         (["sweep, all", "by_=[age]"], "did you mean by?"),

@@ -53,6 +53,14 @@ def test_acoustic_vectors_of_another_machine(emofuse, manifest, tmp_path) -> Non
     assert "not the same weights and settings" in errors
 
 
+def test_frames_of_another_width_than_the_vectors_cannot_be_imported(emofuse, manifest, tmp_path) -> None:
+    emofuse(*EXTRACT, "speech=acoustic", "granularity=frame", "export=npy", "export.path=out")
+    status, _, errors = emofuse("import", "path=out", "data.path=m.csv", "speech=acoustic")
+    assert status == 2
+    assert "They are frames of 31 values, and vectors of that model have 185" in errors
+    assert "Export again with granularity=utterance" in errors
+
+
 def test_it_is_said_what_does_not_fit(emofuse, manifest, tmp_path) -> None:
     """Without the model at hand: the published width counts."""
     (tmp_path / "out").mkdir()
@@ -92,7 +100,7 @@ def test_the_words_that_select_an_import_are_those_that_are_printed(emofuse, man
     ("arguments", "words"),
     [
         ([], "path: expected a value"),
-        (["path=nowhere"], "nowhere is not there"),
+        (["path=nowhere"], "path=nowhere: no such folder"),
         (["path=."], "no vectors in ."),
         (["path=.", "match=name"], "match: expected one of auto, id, audio"),
         (["path=.", "unmatched=keep"], "unmatched: expected refuse or skip"),

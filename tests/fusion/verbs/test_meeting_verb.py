@@ -81,7 +81,7 @@ def test_the_default_looks_at_words_and_shows_nobody_alone(meeting, tmp_path):
     assert not (tmp_path / "out" / "minutes.annotated.md").exists()
 
 
-def test_with_everything_on(meeting, tmp_path, monkeypatch):
+def test_with_everything_on(meeting, bundle, tmp_path, monkeypatch):
     minutes = SAMPLE / "minutes.md"
     opened: list[str] = []
     open_audio = extractors.audio.open_audio
@@ -96,12 +96,18 @@ def test_with_everything_on(meeting, tmp_path, monkeypatch):
     assert all(u["valence_speech"] is not None or u["valence_text"] is not None for u in found["utterances"])
     assert found["duration_s"] == pytest.approx(72, abs=1)
     server = next(item for item in found["items"] if "server" in item["text"])  # nobody spoke of it
-    assert server["abstained"] or server["evidence"][0]["method"] == "section"
+    assert server["evidence"][0]["method"] == "section"
+    assert (server["valence"], server["probabilities"], server["counted"]) == (None, None, 0)
+    assert server["withheld"] == "not found in what was said"
     good = next(item for item in found["items"] if "Ben: the sun" in item["text"])
     assert good["evidence"][0]["start_s"] < 15
     copy = (tmp_path / "out" / "minutes.annotated.md").read_text()
     assert strip_annotations(copy).startswith(minutes.read_text())
     assert "often wrong" in copy
+    line = next(line for line in copy.splitlines() if "server" in line)
+    assert re.search(r"⟦not found in what was said; its section is around 0:\d\d⟧", line), line
+    assert found["method"]["model"].endswith(f"/{bundle.parent.name}")  # a number alone would say little
+    assert any(note.startswith("Not anonymous: the names of 2 of 2 speakers stand in") for note in found["notes"])
     names = {"report.html", "meeting.json", "utterances.csv", "alerts.json", "captions.vtt", "timeline.png", "ABOUT.md"}
     assert names <= {path.name for path in (tmp_path / "out").iterdir()}
     assert minutes.read_bytes() == (SAMPLE / "minutes.md").read_bytes()  # never in place
@@ -229,7 +235,14 @@ def test_voices_of_a_team_stay_refused_whatever_is_set(meeting):
 def test_a_purpose_is_required_and_voices_of_teams_are_refused(emofuse, meeting, bundle):
     status, _, errors = emofuse("meeting", f"transcript={SAMPLE / 'call.vtt'}", f"bundle={bundle}")
     assert status == 2
-    assert "customer_calls" in errors
+    for name in ("customer_calls: how customers", "team_meetings: meetings of people at work (words only"):
+        assert f"purpose={name}" in errors
+    assert "RESPONSIBLE_USE.md" in errors
+    assert "OPTION" not in errors  # Hydra's own words
+    status, said, errors = emofuse("meeting", "--help")
+    assert (status, errors) == (0, "")
+    assert "team_meetings" in said
+    assert "transcript" in said
     status, _, errors = meeting(*WIDE, f"audio={SAMPLE / 'call.flac'}", purpose="purpose=team_meetings")
     assert status == 2
     assert "voices are refused" in errors

@@ -64,6 +64,8 @@ def test_an_index_answers_the_same_and_is_kept(emofuse, vectors, tmp_path) -> No
     status, said, errors = emofuse(*FILES, "query=call-3", "k=5", "index.use=always", "output=by index.jsonl")
     assert status == 0, errors
     assert "index: building" in said
+    status, said, errors = emofuse(*FILES, "query=call-3", "k=5", "output=exact.jsonl")
+    assert (status, "the earlier hits were replaced" in said + errors) == (0, True)
     one, other = ((tmp_path / name).read_text().splitlines() for name in ("exact.jsonl", "by index.jsonl"))
     assert [json.loads(line)["id"] for line in one] == [json.loads(line)["id"] for line in other]
     assert len(list((tmp_path / "store" / "indexes").iterdir())) == 1
@@ -121,13 +123,15 @@ def test_speech_and_the_whole_store(emofuse, manifest, checkpoint, tmp_path) -> 
         (("query=call-3", "k=0"), "k: expected how many clips, at least 1, got 0"),
         (("query=call-3", "mode=fuzzy"), "mode: expected vector, keyword, hybrid"),
         (("query=call-3", "where=speeker = 's1'"), "there is no column 'speeker'; did you mean 'speaker'?"),
+        (("query=call-3", "where=label = NULL"), "Use IS NULL or IS NOT NULL"),
         (("query=call-3", "where=label = 'x' AND"), "Expected: an expression"),
         (("query=call-3", "where=true; DROP TABLE rows"), "second statement"),
         (("query=nobody",), "nobody"),
         (("query=narrow.npy",), "narrow.npy"),
         (("query=call-3", "index.use=perhaps"), "index.use: expected auto, always, never"),
         (("query=call-3", "index.prob=3"), "index.prob"),
-        (("query=call-3", "output=vectors"), "output: expected a file, got the folder vectors"),
+        (("query=call-3", "output=letter.txt"), "is there already and holds no hits"),
+        (("query=call-3", "output=vectors"), "output: expected a file for the hits, got the folder vectors"),
         (("query=call-3", "space=centred-00000000"), "space: expected raw, centred"),
         ((), "query"),
         (("query= ",), "query: expected a clip, a file or a text, got nothing"),
@@ -136,8 +140,10 @@ def test_speech_and_the_whole_store(emofuse, manifest, checkpoint, tmp_path) -> 
 )
 def test_what_cannot_be(emofuse, vectors, tmp_path, arguments, said) -> None:
     np.save(tmp_path / "narrow.npy", np.ones(3, np.float32))
+    (tmp_path / "letter.txt").write_text("Dear all,\n")
     status, _, errors = emofuse(*FILES, *arguments)
     assert status == 2
+    assert (tmp_path / "letter.txt").read_text() == "Dear all,\n"
     assert said in errors
     assert "Traceback" not in errors
 

@@ -70,6 +70,16 @@ def test_made_and_used(emofuse, tmp_path) -> None:
     assert all(record["calibrated"] for record in records)
     assert "8 labelled clips: accuracy 1.000" in said
 
+    again = (*ACOUSTIC, "templates=it's, mine", "audio=more-0.wav", "output=scores.jsonl")
+    status, said, errors = emofuse(*again)
+    assert status == 0, errors
+    assert "the earlier scores were replaced" in said + errors
+    assert len((tmp_path / "scores.jsonl").read_text().splitlines()) == 1
+
+    status, said, errors = emofuse(*ACOUSTIC, "data.path=few.csv", "output=it's, mine")
+    assert status == 0, errors
+    assert "the earlier templates were replaced" in said + errors
+
     status, said, errors = emofuse(*ACOUSTIC, "templates=it's, mine", "audio=more-1.wav")
     assert status == 0, errors
     assert "more-1" in said
@@ -150,6 +160,8 @@ def test_labels_without_templates_are_counted_apart(emofuse, tmp_path) -> None:
         (["templates=mine", "text=hello"], "expected an audio file, got a text"),
         (["templates=mine", "data.path=few.csv", "output=mine"], "expected a file for the scores, got the folder"),
         (["data.path=few.csv", "output=few.csv"], "holds no templates"),
+        (["data.path=nowhere.csv", "output=."], "holds no templates"),  # before anything is read
+        (["templates=mine", "data.path=few.csv", "output=few.csv"], "few.csv is there already and holds no scores"),
         (["data.path=few.csv", "kind=median"], "kind: expected mean, medoid, several"),
         (["data.path=few.csv", "reject.coverage=0.9", "reject.precision=0.9"], "expected one of threshold"),
         (["data.path=few.csv", "reject.covrage=0.9"], "did you mean"),

@@ -10,6 +10,7 @@ import soundfile
 from hydra.core.global_hydra import GlobalHydra
 
 from extractors.audio import load_audio
+from extractors.vad import speech_detector
 from fusion.verbs.trajectory import main
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "audio"
@@ -89,3 +90,45 @@ def test_mistakes_are_said_and_leave_with_two(trajectory, tmp_path):
         status, _, err = trajectory(*arguments)
         assert status == 2, (arguments, err)
         assert said in err
+
+
+ACOUSTIC = ("audio=it's a call.flac", "speech=acoustic")
+
+
+def test_what_is_not_installed_is_said_before_anything_is_read(trajectory, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    for arguments in (("audio=broken.wav", "speech=acoustic"), ("audio=broken.wav", "transcript=none.vtt")):
+        status, _, err = trajectory(*arguments)
+        assert (status, "ruptures is needed here and is not installed" in err) == (2, True), err
+    status, _, err = trajectory("audio=broken.wav", "speech=acoustic", "changes=null")
+    assert (status, "ruptures" in err) == (2, False)
+    monkeypatch.setitem(sys.modules, "silero_vad", None)
+    speech_detector.cache_clear()
+    status, _, err = trajectory("audio=broken.wav", "speech=acoustic", "changes=null", "silence=vad")
+    assert (status, "emofuse[vad]" in err) == (2, True), err
+
+
+def test_an_earlier_course_is_replaced_and_nothing_else_is(trajectory, tmp_path):
+    arguments = (*ACOUSTIC, "changes=null", "output=out")
+    status, out, err = trajectory(*arguments)
+    assert status == 0, err
+    assert "was replaced" not in out + err
+    assert "acoustic brings no classes" in out + err
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    status, out, err = trajectory(*arguments)
+    assert status == 0, err
+    assert "the earlier course of it's a call was replaced" in out + err
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "changes.csv").write_text("version,change\n")
+    (tmp_path / "theirs" / "trajectory.json").write_text('{"name": "of a rocket"}')
+    status, _, err = trajectory("audio=none.wav", "output=theirs")  # before anything is read
+    assert status == 2
+    assert "theirs holds files of other origin" in err
+    assert "changes.csv" in err
+    assert (tmp_path / "theirs" / "changes.csv").read_text() == "version,change\n"
+
+    status, _, err = trajectory(*ACOUSTIC, "transcript=out/trajectory.TextGrid", "output=out")
+    assert (status, "what is read would be written over" in err) == (2, True)

@@ -61,7 +61,7 @@ def test_scores_of_others_to_alerts_and_their_files(run, scores, tmp_path) -> No
     assert "[red]no [/x] 100" in said
     assert "left out: no label 'fearful', no label 'sad'" in said
     content = json.loads((tmp_path / "out" / "alerts.json").read_text())
-    assert (content["schema_version"], content["calibrated"], content["model"]) == (1, True, "scores.csv")
+    assert (content["schema_version"], content["calibrated"], content["model"]) == (2, True, "scores.csv")
     assert [one["name"] for one in content["recordings"]] == ["x.wav", "y.wav"]
     (anger,) = [one for one in content["alerts"] if one["rule"] == "anger"]
     assert (anger["recording"], anger["scope_value"]) == ("x.wav", "=anna")

@@ -54,6 +54,30 @@ def test_only_noise_is_said_with_what_to_change(make_groups, unit_rows) -> None:
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (100, "hdbscan.min_cluster_size: expected at most 20, half of the 40 clips that are fitted, got 100"),
+        (21, "expected at most 20"),
+    ],
+)
+def test_clusters_larger_than_half_of_the_clips_are_refused_before_the_fit(
+    make_groups, unit_rows, size, words, monkeypatch
+):
+    rows = unit_rows(make_groups((20, 20), noise=0.1, mean=0), "raw")
+    assert set(by_density(rows, Density(min_cluster_size=20, min_samples=3), seed=0).labels) == {0, 1}
+    monkeypatch.setattr("fusion.explore.clusters.partition.HDBSCAN", None)  # it is not come to
+    with pytest.raises(InputError, match=words):
+        by_density(rows, Density(min_cluster_size=size, min_samples=3), seed=0)
+
+
+def test_so_few_clips_that_no_cluster_is_possible(make_groups, unit_rows) -> None:
+    with pytest.raises(
+        InputError, match="at most 4, half of the 8 clips that are fitted, got 5, which is what null means"
+    ):
+        by_density(unit_rows(make_groups((4, 4), noise=0.1, mean=0), "raw"), Density(), seed=0)
+
+
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_vectors_that_differ_in_length_alone(make_groups, unit_rows) -> None:
     clips = make_groups((1,), mean=0)

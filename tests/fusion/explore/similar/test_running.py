@@ -125,7 +125,19 @@ def test_like_is_told_from_unlike(files):
     assert good.seconds == pytest.approx((2.6, 2.0))
     assert good.reference_seconds == pytest.approx(2.0)
     assert good.as_dict()["references"][0]["pairs"] == 66
-    assert running_figure(good, a="learner", b="model").get_axes()
+
+
+def test_the_picture_has_a_scale_and_no_curve_goes_through_its_words(files):
+    clips = files.collect()
+    model, learner = Embedding(np.zeros(6), frames=wave(2)), Embedding(np.zeros(6), frames=wave(2.6))
+    figure = running_figure(compare_running(learner, model, files, clips), a="learner", b="model")
+    assert "cosine of two frames" in [axes.get_ylabel() for axes in figure.axes]
+    figure.canvas.draw()
+    below = next(axes for axes in figure.axes if axes.get_ylabel() == "cosine")
+    (words,) = (text for text in below.texts if "median" in text.get_text())
+    box = words.get_window_extent()
+    assert not box.overlaps(below.get_window_extent())
+    assert figure.bbox.fully_containsx(box.x1)
 
 
 def test_draws_are_seeded_and_bounded(files):

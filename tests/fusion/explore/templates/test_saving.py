@@ -35,7 +35,8 @@ def test_what_is_saved_is_what_is_loaded(kind, make_clips, tmp_path):
 
 def test_saving_again_replaces_and_leaves_no_litter(templates, tmp_path):
     save_templates(tmp_path / "t", templates)
-    (tmp_path / "t" / "templates.json").write_text("{}")
+    about = tmp_path / "t" / "templates.json"
+    about.write_text(about.read_text()[:200])  # damaged, and still to be known as ours
     save_templates(tmp_path / "t", templates)
     assert load_templates(tmp_path / "t").labels == ("a", "b")
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
@@ -45,10 +46,26 @@ def test_nothing_of_somebody_elses_is_replaced(templates, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    for name in ("thesis", "file"):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "templates.json").write_text('{"dear": "all"}')
+    for name in ("thesis", "file", "letters"):
         with pytest.raises(InputError, match="is there already and holds no templates"):
             save_templates(tmp_path / name, templates)
     assert (tmp_path / "thesis" / "thesis.txt").read_text() == "mine"
+
+
+def test_what_lies_beside_templates_is_not_lost(templates, tmp_path):
+    save_templates(tmp_path / "t", templates)
+    (tmp_path / "t" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds more than templates\n  - notes\.txt"):
+        save_templates(tmp_path / "t", templates)
+    assert (tmp_path / "t" / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_a_place_for_templates(templates, tmp_path):
+    (tmp_path / "t").mkdir()
+    save_templates(tmp_path / "t", templates)
+    assert load_templates(tmp_path / "t").labels == ("a", "b")
 
 
 def test_a_failed_save_leaves_what_was_there(templates, tmp_path, monkeypatch):

@@ -15,8 +15,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from fusion.explore.trajectory import Trajectory, trajectory
+from fusion.explore.trajectory import Search, Trajectory, trajectory
+from fusion.explore.trajectory.figure import course_figure
 from fusion.explore.trajectory.page import page_of
+from fusion.explore.trajectory.said import tick_step
 from fusion.meeting.transcript import Transcript, Utterance
 
 HOSTILE = 'Ann </script><img src=x onerror="alert(1)"> "&\x00\ud800'
@@ -142,6 +144,53 @@ def test_without_scores_there_are_components_and_segments(acoustic, speech, tmp_
     assert list(table) == ["time_s", "component_1", "component_2", "component_3", "speaker", "segment"]
     assert found.rate == 2
     assert {run.label for run in found.runs} == {f"segment {n}" for n in sorted(set(found.segment[found.segment > 0]))}
+
+
+def heads(page: str) -> list[str]:
+    return re.findall(r'<th(?: class="number")?>(.*?)</th>', page)
+
+
+def test_what_no_classes_leave_empty_is_left_out_and_said(written, acoustic, speech, tmp_path):
+    half = len(speech) / 32_000
+    spoken = Transcript((Utterance("1", 0, half, "a", "Ben"), Utterance("2", half, 2 * half, "b", "Ann")), "test")
+    found = trajectory(speech, acoustic, transcript=spoken, changes=Search(penalty=0.2))
+    assert found.changes
+    found.write(tmp_path)
+    page = (tmp_path / "trajectory.html").read_text()
+    assert heads(page) == ["no.", "time", "speaker", "before → after", "evidence", "speaker", "speech"]
+    assert "acoustic brings no classes" in page
+    table = pd.read_csv(tmp_path / "changes.csv")
+    assert list(table) == ["time_s", "rank", "evidence", "distance", "speaker", "moved"]
+    assert table.notna().all().all()
+    with_scores = (written[1] / "trajectory.html").read_text()
+    assert {"score", "valence"} <= set(heads(with_scores)) or not written[0].changes
+    assert "brings no classes" not in with_scores
+    assert "before_valence" in (written[1] / "changes.csv").read_text()
+
+
+def test_axes_have_names_units_and_round_times(written, acoustic, speech):
+    found = trajectory(speech, acoustic)
+    for course, axis in ((found, "place in space (sd)"), (written[0], "score (estimated)")):
+        data = json.loads(re.search(r'id="data">(.*?)</script>', page_of(course, Path("x")), re.DOTALL).group(1))
+        assert data["axis"] == axis
+        assert all(data["low"] <= tick <= data["high"] for tick in data["heights"])
+        assert len(data["heights"]) >= 3
+        assert {10, 15, 30, 60} <= set(data["ticks"])
+        figure = course_figure(course)
+        upper, lower = figure.subfigs
+        assert upper.axes[0].get_ylabel() == axis
+        figure.canvas.draw()
+        ticks = [tick for tick in upper.axes[-1].get_xticks() if 0 <= tick <= course.seconds]
+        step = tick_step(course.seconds, 12)
+        assert ticks == pytest.approx([step * place for place in range(len(ticks))])
+        assert "time into the recording" in [axes.get_ylabel() for axes in lower.axes]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 7.2, 21.7, 28.9, 200.0, 3_700.0, 20_000.0])
+def test_marks_of_time_are_round_and_neither_few_nor_many(seconds):
+    step = tick_step(seconds, 10)
+    assert 60 % step < 1e-9 or step % 60 == 0 or step < 1
+    assert 3 <= seconds / step <= 10
 
 
 def test_the_picture_is_large_and_not_empty(written):

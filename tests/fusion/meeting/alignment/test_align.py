@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks.meeting_foreign import FAR
+from benchmarks.meeting_foreign import FAR, NEAR
 from benchmarks.meeting_gold import Sentence
 from extractors.text import SentenceTransformerExtractor
 from fusion.meeting.alignment import align, coverage
-from fusion.meeting.minutes import parse_minutes
+from fusion.meeting.alignment.align import SAID
+from fusion.meeting.minutes import parse_minutes, read_minutes
 from fusion.meeting.transcript import Transcript, Utterance
+from fusion.meeting.transcripts import read_transcript
 
 Meeting = tuple[Transcript, list[Sentence]]
 LEAST = 0.80  # of the sentences; what the packaged MiniLM must reach
@@ -135,3 +138,35 @@ def test_a_section_that_spans_the_meeting_is_no_evidence_for_what_was_not_said()
     minutes = parse_minutes("# Kick-off\n- Price (0:00-0:05)\n- Drawing (0:13-0:18)\n- Servers move to Oslo\n")
     aligned = align(minutes, Transcript(said, "csv"), encoder=None)
     assert [bool(one.evidence) for one in aligned] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("Ben was robbed on the street at night", "I was robbed on the street at night."),
+        ("Nothing works in this place, Ben finds", "Nothing ever works in this place."),
+    ],
+)
+def test_what_one_utterance_nearly_says_is_found_among_many_others(
+    minilm: SentenceTransformerExtractor, statement: str, said: str
+) -> None:
+    sample = Path(__file__).parents[4] / "samples" / "meeting"
+    transcript = read_transcript(sample / "call.vtt")
+    minutes = read_minutes(sample / "minutes.md")
+    one = next(one for one in align(minutes, transcript, encoder=minilm) if one.item.text == statement)
+    assert one.best is not None
+    assert one.best.method == "retrieval"
+    assert one.best.score >= 0.6
+    texts = {u.id: u.text for u in transcript.utterances}
+    for found in one.evidence:  # wherever else it is found, it is said there as well
+        assert said in {texts[name] for name in found.utterance_ids}
+    [server] = [one for one in align(minutes, transcript, encoder=minilm) if "server" in one.item.text]
+    assert server.best is None or server.best.method == "section"
+
+
+def test_what_single_utterances_are_like_lets_no_foreign_sentence_in(
+    es2011a: Meeting, minilm: SentenceTransformerExtractor
+) -> None:
+    minutes = parse_minutes("".join(f"- {sentence}\n" for sentence in (*FAR, *NEAR)))
+    whole, alone = (align(minutes, es2011a[0], encoder=minilm, min_said=least) for least in (2.0, SAID))
+    assert [one.evidence for one in alone] == [one.evidence for one in whole]

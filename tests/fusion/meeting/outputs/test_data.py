@@ -64,3 +64,9 @@ def test_an_empty_meeting_keeps_to_it_too(meeting):
 def test_what_the_schema_does_not_know_is_refused(meeting):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**meeting_data(publish(meeting)), "mood": 1}, SCHEMA)
+
+
+def test_an_interval_without_a_width_is_null(meeting):
+    alike, apart = (replace(meeting.overall, interval=bounds) for bounds in ((0.7, 0.7), (0.6, 0.7)))
+    assert check(replace(wide(meeting), overall=alike))["overall"]["valence_interval"] is None
+    assert check(replace(wide(meeting), overall=apart))["overall"]["valence_interval"] == [0.6, 0.7]

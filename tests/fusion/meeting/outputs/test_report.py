@@ -13,8 +13,9 @@ import soundfile
 from fusion.meeting.conversation import converse
 from fusion.meeting.estimate import Estimate
 from fusion.meeting.manners import Manners
-from fusion.meeting.meeting import Coverage, publish
+from fusion.meeting.meeting import Coverage, Item, Topic, publish
 from fusion.meeting.outputs.report import audio_url, render, write_report
+from fusion.meeting.outputs.words import not_found, says
 from fusion.meeting.pooling import pool
 from fusion.meeting.transcript import Utterance
 from fusion.valence import ValenceMap
@@ -183,3 +184,54 @@ def test_twelve_speakers_in_four_hours_open(browser, meeting, tmp_path):
     assert page.errors == []
     assert page.eval("document.querySelectorAll('#rows tbody tr').length") == 4800
     assert page.eval("document.querySelectorAll('#speakers tbody tr').length") == 12
+
+
+def test_a_statement_placed_by_its_section_alone_has_no_number(meeting, tmp_path):
+    found = meeting.items[0]
+    [evidence] = found.aligned.evidence
+    aligned = replace(found.aligned, evidence=(replace(evidence, start_s=40.0, method="section"),))
+    page = render(wide(meeting, items=(Item(aligned, found.pooled),)), tmp_path)
+    minutes = page.split('<section id="minutes">')[1].split("</section>")[0]
+    assert "not found in what was said; its section is around 0:40" in minutes
+    assert "valence" not in minutes
+    assert not_found(Item(aligned, found.pooled)) in minutes
+
+
+def test_alerts_name_what_their_figures_are_of_and_whom_once(meeting, tmp_path):
+    alerts = tuple(replace(one, scope="speaker", scope_value="Speaker B") for one in meeting.alerts[:1])
+    page = render(wide(meeting, alerts=alerts), tmp_path)
+    assert "smoothed over time its peak is 0.90, its mean 0.80" in page
+    assert "(warning, Speaker B)" in page
+
+
+def test_alerts_lie_behind_windows_and_curve_and_topics_beside_each_other(meeting, tmp_path):
+    topics = tuple(
+        Topic(name, (span,), meeting.overall) for name, span in (("Complaints", (18.0, 42.0)), ("Losses", (30.0, 42.0)))
+    )
+    page = render(wide(meeting, topics=topics), tmp_path)
+    assert page.rindex('class="alert-box') < page.index('class="band') < page.index('class="curve')
+    boxes = re.findall(r'class="topic" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', page)
+    (x, y, wide_, high), (x2, y2, wide2, _) = (map(float, box) for box in boxes)
+    assert x + wide_ == pytest.approx(x2 + wide2)  # both to their ends
+    assert x2 > x
+    assert y2 >= y + high
+
+
+def test_counts_have_no_decimals_and_parameters_are_no_test_figure(meeting, tmp_path):
+    metrics = {
+        "ua": {"value": 0.96, "low": 0.91, "high": 1.0},
+        "n": 60,
+        "parameters": 234884.0,
+        "per_class": [{"a": 1}],
+    }
+    page = render(wide(meeting, method=replace(meeting.method, metrics=metrics)), tmp_path)
+    assert "<dt>ua, on its own test data</dt><dd>0.960 (0.910 to 1.000)</dd>" in page
+    assert "<dt>n, on its own test data</dt><dd>60</dd>" in page
+    assert "<dt>parameters of the model</dt><dd>234,884</dd>" in page
+    assert "per_class" not in page
+
+
+def test_an_interval_without_a_width_is_not_shown(meeting):
+    alike = replace(meeting.overall, valence=1.0, interval=(1.0, 1.0), counted=5)
+    assert says(alike) == "valence +1.00, its 5 utterances agree"
+    assert says(replace(alike, interval=(0.9, 1.0))) == "valence +1.00 (+0.90 to +1.00)"

@@ -1,0 +1,63 @@
+"""`emofuse train resume=FOLDER` alone: the other settings are those that the interrupted run was started with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from extractors.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def with_recorded(arguments: Sequence[str]) -> list[str]:
+    """`arguments` of `train`; where `resume` is the only setting among them, with the overrides that its folder records.
+
+    Settings of Hydra itself (`hydra.run.dir`) may stand beside it and are never taken from the record. What the record
+    says is told on standard error. A record that chooses a class by `_target_`, or another configuration file, is not
+    followed but spelled out: a folder may come from others, and must not decide which code runs.
+
+    Raises InputError with the command to repeat, where the record is not followed.
+    """
+    settings = [argument.partition("=") for argument in arguments if "=" in argument and not argument.startswith("-")]
+    own = [(key, value) for key, _, value in settings if not key.lstrip("+~").startswith("hydra")]
+    if [key for key, _ in own] != ["resume"] or any(argument.startswith("-") for argument in arguments):
+        return list(arguments)
+    folder = Path(own[0][1].strip("'\""))
+    record = folder / ".hydra" / "overrides.yaml"
+    if not (folder / "fits").is_dir() or not record.is_file():
+        return list(arguments)  # what is wrong with it is said where the setting is checked
+    recorded = [str(entry) for entry in OmegaConf.load(record) if not str(entry).startswith("resume=")]
+    words = " ".join(map(shlex.quote, recorded))
+    name = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "hydra.yaml"), "hydra.job.config_name")
+    if name != "train" or any(map(_could_run_code, recorded)):
+        again = f"emofuse train {words} {shlex.quote(f'resume={folder}')}"
+        raise InputError(
+            f"resume={folder}: the settings of that run name code or a configuration of their own, which are not taken "
+            "from a record",
+            hint=f"Repeat the command, if you trust it: {again}",
+        )
+    where = _started_in(folder)
+    elsewhere = "" if where in (None, str(Path.cwd())) else f" (it was started in {where}; paths are relative to here)"
+    sys.stderr.write(f"resume: with the settings of that run{elsewhere}: {words}\n")
+    return [*recorded, *arguments]
+
+
+def _could_run_code(override: str) -> bool:
+    """An option of Hydra, a setting of it (where it looks for configurations), or a class by its name."""
+    return override.startswith("-") or override.lstrip("+~").startswith("hydra") or "_target_" in override
+
+
+def _started_in(folder: Path) -> str | None:
+    try:
+        found: Any = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(found["folder"]) if isinstance(found, dict) and "folder" in found else None
