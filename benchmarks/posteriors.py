@@ -29,7 +29,7 @@ from machine import RESULTS, describe_machine, write_json
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.data.folds import Fold
 from fusion.data.posterior_split import PosteriorSplit
 from fusion.data.posteriors import PosteriorsSource

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, recall_score
 
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.evaluation.metrics import ece, ece_uncalibrated, total_sums
 from fusion.evaluation.scored import Scored
 from fusion.explore.collection import Collection

@@ -119,7 +119,7 @@ def load_valence(source: str | Path | Values, *, labels: Sequence[str] | None = 
 
 
 def _read(source: str | Path) -> ValenceMap:
-    from fusion.cli import conf_folder
+    from fusion.configuration import conf_folder
 
     path, name = Path(source).expanduser(), str(source)
     packaged = conf_folder() / "tables" / "valence"

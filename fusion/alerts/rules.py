@@ -32,7 +32,7 @@ def load_rules(source: str | Path) -> tuple[Rule, ...]:
 
     Raises InputError with every problem of the file.
     """
-    from fusion.cli import conf_folder
+    from fusion.configuration import conf_folder
 
     path, packaged = Path(source).expanduser(), conf_folder() / "tables" / "rules"
     if path.suffix not in (".yaml", ".yml"):

@@ -158,7 +158,7 @@ def purposes() -> list[Purpose]:
 
 
 def _packaged() -> dict[str, Path]:
-    from fusion.cli import conf_folder
+    from fusion.configuration import conf_folder
 
     return {path.stem: path for path in (conf_folder() / "purpose").glob("*.yaml")}
 

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import OmegaConf
 
 from extractors.files import write_text
-from fusion.cli import conf_folder
+from fusion.configuration import conf_folder
 from fusion.tracking.jobs import Configuration, SweepJob
 
 BEST = Path("experiment") / "best.yaml"  # in the sweep's folder, so that it is a config folder to Hydra

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from extractors.errors import InputError
 from fusion.cli import verb
-from fusion.places import check_writable
+from fusion.command.places import check_writable
 
 log = logging.getLogger(__name__)
 

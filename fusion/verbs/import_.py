@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from extractors.errors import InputError
 from extractors.importing import ImportedVectors, import_folder
 from extractors.types import Extractor
-from fusion.cli import _quoted, for_shell, verb
+from fusion.cli import verb
+from fusion.command.arguments import for_shell, quoted
 from fusion.data.manifest import clips_of
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,6 @@ def _selection(extractor: ImportedVectors) -> str:
     """What to write behind `emofuse train` to use these very vectors."""
     words = ["speech=imported", f"speech.model={extractor.model}", f"speech.dim={extractor.dim}"]
     if extractor.origin:
-        quoted = _quoted(f"speech.origin={extractor.origin}", {"speech.origin": "speech.origin"})  # for Hydra's grammar
-        words.append(for_shell(quoted))
+        origin = quoted(f"speech.origin={extractor.origin}", {"speech.origin": "speech.origin"})  # for Hydra's grammar
+        words.append(for_shell(origin))
     return " ".join(words + ([] if extractor.frame_rate else ["speech.frame_rate=null"]))

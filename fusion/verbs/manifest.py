@@ -12,7 +12,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from extractors.errors import InputError
-from fusion.cli import _quoted, conf_folder, verb
+from fusion.cli import verb
+from fusion.command.arguments import quoted
+from fusion.configuration import conf_folder
 from fusion.corpora.base import Corpus
 from fusion.corpora.build import build_manifest
 from fusion.corpora.summary import in_words, table_of
@@ -66,7 +68,7 @@ def command(corpus: Corpus, path: Path) -> str:
     """
     where = f"data.path={path}"
     if not re.fullmatch(r"[\w./=-]+", where):
-        where = _quoted(where, {"data.path": "data.path"})
+        where = quoted(where, {"data.path": "data.path"})
     return shlex.join(["emofuse", "train", f"data={corpus.name}", where, *corpus.train])
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from extractors.errors import InputError
 from extractors.files import write_text
 from fusion.cli import verb
-from fusion.places import check_writable
+from fusion.command.places import check_writable
 from fusion.predictor import Prediction, Predictor
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ from rich.console import Console
 
 from extractors.errors import InputError
 from extractors.files import write_text
-from fusion.cli import conf_folder, verb
+from fusion.cli import verb
+from fusion.configuration import conf_folder
 from fusion.tracking.agreement import Figure, Rows, compare_figures, compare_rows, counts
 from fusion.tracking.differences import Difference, data_differences, known_differences
 from fusion.tracking.environment import data_files

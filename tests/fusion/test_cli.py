@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from fusion.cli import VERBS, _quoted, _refuse_options, conf_folder, main, register_resolvers
+from fusion.cli import VERBS, main
+from fusion.command.arguments import quoted, refuse_options
+from fusion.configuration import conf_folder, register_resolvers
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_mistakes_are_named_and_leave_with_2(arguments, words, emofuse, tmp_path
     "options", [["--cfg", "job"], ["--info", "searchpath"], ["--multir", "--cf=job"], ["-c", "job"]]
 )
 def test_hydras_own_options_stay_as_they_are(options):
-    _refuse_options(["data.path=x.csv", *options])
+    refuse_options(["data.path=x.csv", *options])
 
 
 @pytest.mark.parametrize("at", ["fusion.cli.import_module", "hydra.main", "fusion.recipe.recipe_of"])
@@ -95,7 +97,7 @@ def test_ctrl_c_is_one_line_wherever_it_comes(at, emofuse, monkeypatch):
 
 def test_ctrl_c_while_the_first_libraries_load(tmp_path):
     program = tmp_path / "emofuse"
-    program.write_text("import fusion.early\nraise KeyboardInterrupt\n")
+    program.write_text("import fusion.command.early\nraise KeyboardInterrupt\n")
     root = str(conf_folder().parent)
     done = subprocess.run(
         [sys.executable, program], env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=60
@@ -122,7 +124,7 @@ def test_the_shell_sees_the_exit_status(tmp_path):
 def test_a_sentence_reaches_the_configuration_as_it_was_typed(sentence):
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    [override] = OverridesParser.create().parse_overrides([_quoted(f"text={sentence}", {"text": "clip.text"})])
+    [override] = OverridesParser.create().parse_overrides([quoted(f"text={sentence}", {"text": "clip.text"})])
     assert OmegaConf.create({"text": override.value()}).text == sentence
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.errors import InputError
-from fusion.cli import conf_folder
+from fusion.configuration import conf_folder
 from fusion.valence import ValenceMap, load_valence
 
 NINE = ("angry", "disgusted", "fearful", "happy", "neutral", "other", "sad", "surprised", "unknown")

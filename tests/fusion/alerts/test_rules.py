@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extractors.errors import InputError
 from fusion.alerts import Observation, check_rules, load_rules, read_rules, watch
 from fusion.alerts.signals import read_signal, read_when
-from fusion.cli import conf_folder
+from fusion.configuration import conf_folder
 from fusion.valence import load_valence
 
 NINE = ("angry", "disgusted", "fearful", "happy", "neutral", "other", "sad", "surprised", "unknown")

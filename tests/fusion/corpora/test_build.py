@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from extractors.errors import InputError
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.corpora import Corpus, build_manifest
 from fusion.corpora.emodb import EmoDb
 from fusion.corpora.ravdess import Ravdess

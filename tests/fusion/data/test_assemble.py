@@ -15,7 +15,7 @@ from extractors.errors import InputError
 from extractors.fingerprint import fingerprint
 from extractors.store import EmbeddingStore
 from extractors.types import Embedding
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.data.assemble import table_from_manifest
 from fusion.data.manifest import read_manifest
 from fusion.data.posteriors import PosteriorsSource

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from extractors.errors import InputError
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.explore.collection import Collection
 from fusion.explore.opening import clip_named, open_vectors
 from fusion.explore.search import ExactRows, Searcher

@@ -11,7 +11,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from extractors.errors import InputError
-from fusion.cli import conf_folder
+from fusion.configuration import conf_folder
 from fusion.tracking.agreement import compare_figures, compare_rows
 from fusion.tracking.recorded import read_run, targets
 from fusion.tracking.trust import refuse_foreign

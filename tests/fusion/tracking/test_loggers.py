@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from extractors.errors import MissingExtraError
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.engines.batched.records import write_history
 from fusion.tracking.extras import require
 from fusion.tracking.loggers import Loggers, log_results

@@ -14,7 +14,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from fusion.cli import conf_folder, register_resolvers
+from fusion.configuration import conf_folder, register_resolvers
 from fusion.tracking.best import experiment, write_best
 from fusion.tracking.jobs import Configuration, SweepJob, configurations, read_jobs, varied
 from fusion.tracking.sweep import write_sweep
