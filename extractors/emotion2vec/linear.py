@@ -117,7 +117,10 @@ class Target:
         anew. It is copied here, in its turn, so that what is laid out first need not wait for the file's end to be read.
         """
         there = x.detach().to(self.device, self.dtype)
-        return there.clone() if there.data_ptr() == x.data_ptr() and x.numel() < SMALL else there
+        if there.data_ptr() != x.data_ptr() or x.numel() >= SMALL:
+            return there
+        with torch.inference_mode(False):  # an ordinary tensor, wherever the encoder is built
+            return there.clone()
 
     def linear(
         self, weight: Tensor, bias: Tensor | None = None, *, sensitive: bool = False, zero_point: int = CENTRE

@@ -25,7 +25,7 @@ def perturbed(checkpoint: Path, *, by: float = 0.01) -> Emotion2vecExtractor:
     """An extractor whose encoder got other weights than the folder has: each of one block's changed by about `by`."""
     extractor = Emotion2vecExtractor(checkpoint, device="cpu", offline=True)
     generator = torch.Generator().manual_seed(0)
-    with torch.inference_mode():  # which the weights were laid out in
+    with torch.no_grad():
         for weights in extractor.encoder.network.blocks[0].buffers():
             weights.add_(by * torch.randn(weights.shape, generator=generator))
     return extractor
