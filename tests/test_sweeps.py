@@ -157,6 +157,7 @@ def test_cores_share_a_sweep_and_nothing_is_written_over(workplace):
         assert results(workplace / "cores" / str(number))["seed"] == number + 1
 
 
+@pytest.mark.slow
 def test_optuna_keeps_its_study_and_looks_at_validation(train, workplace):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     assert train("sweep=heads_optuna", "hydra.sweeper.n_trials=3", *QUICK, "hydra.sweep.dir=study") == 0

@@ -173,6 +173,7 @@ def unweighted_recall(extractor: AcousticExtractor, folder: Path) -> float:
     return float(recall_score(labels, guesses, average="macro"))
 
 
+@pytest.mark.slow
 def test_real_emotions_are_told_apart(extractor: AcousticExtractor, shared_data: Path) -> None:
     """eGeMAPS and a linear SVM reach 0.76 on these clips."""
     assert unweighted_recall(extractor, shared_data / "emodb") >= 0.80

@@ -125,6 +125,7 @@ def test_every_scheduler(
         partial(EarlyStopping, monitor="val/loss", mode="min", patience=2, check_on_train_epoch_end=False),
     ],
 )
+@pytest.mark.slow
 def test_each_stops_on_its_own(
     stop: Any, table: FeatureTable, jobs_of: Jobs, shared_recipe: Recipe, one_by_one: Run, together: Run
 ) -> None:

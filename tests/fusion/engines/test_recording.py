@@ -68,6 +68,7 @@ def test_played_back_as_worked_out(
     assert all(played.recorded)
 
 
+@pytest.mark.slow
 def test_by_onednn_and_with_other_losses(
     table: FeatureTable,
     jobs_of: Jobs,

@@ -106,6 +106,7 @@ def test_a_run_that_is_repeated_elsewhere_agrees_exactly(run, emofuse, tmp_path,
     assert json.loads((new / "environment.json").read_text())["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_what_differs_is_found_and_what_is_known_is_told(copy, emofuse, tmp_path, capsys):
     """The record counts and not the command line, as conf/ may have changed; what is younger has its default."""
     (copy / ".hydra" / "overrides.yaml").write_text("[head=gated, seed=99]\n")

@@ -164,6 +164,7 @@ def test_what_one_utterance_nearly_says_is_found_among_many_others(
     assert server.best is None or server.best.method == "section"
 
 
+@pytest.mark.slow
 def test_what_single_utterances_are_like_lets_no_foreign_sentence_in(
     es2011a: Meeting, minilm: SentenceTransformerExtractor
 ) -> None:
