@@ -257,6 +257,7 @@ def test_a_killed_worker_is_told(
         BatchedEngine(workers=2).fit(table, jobs_of(), shared_recipe(), done=lambda job, fitted: None)
 
 
+@pytest.mark.slow
 def test_reasons(table: FeatureTable, jobs_of: Jobs, shared_recipe: Recipe, part: Part, tmp_path: Path) -> None:
     jobs = jobs_of()
     trainer = partial(part, "trainer", "default", accelerator="cpu", max_epochs=2)

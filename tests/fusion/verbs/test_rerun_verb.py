@@ -92,6 +92,7 @@ def rewrite(path: Path, change: Callable[[dict], None]) -> None:
     path.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_repeated_elsewhere_agrees_exactly(run, emofuse, tmp_path, capsys):
     assert emofuse("rerun", str(run), "hydra.run.dir=again", cwd=tmp_path) == 0
     assert "The figures agree" in capsys.readouterr().out

@@ -20,6 +20,7 @@ Meeting = tuple[Transcript, list[Sentence]]
 LEAST = 0.80  # of the sentences; what the packaged MiniLM must reach
 
 
+@pytest.mark.slow
 def test_sentences_of_the_summaries_find_their_spans(es2011a: Meeting, minilm: SentenceTransformerExtractor) -> None:
     transcript, sentences = es2011a
     minutes = parse_minutes("".join(f"- {one.text}\n" for one in sentences))
