@@ -152,7 +152,7 @@ def _ids(cues: Iterable[Cue]) -> dict[int, str]:
         else:
             counted, part = counted + 1, 1
             name = clean(cue.id) or str(counted)
-        own = not cue.part and bool(cue.id) and given[name] == 1
+        own = not cue.part and bool(clean(cue.id)) and given[name] == 1
         if not own:
             wanted = name
             while name in used:

@@ -99,6 +99,15 @@ def test_cues_in_are_utterances_out(name: str, said: list[Said], tmp_path: Path)
         assert sorted("".join(kept.split())) == sorted("".join("".join(s.text.split()) for s in said))
 
 
+def test_an_id_that_cleans_to_nothing_takes_nobody_elses(tmp_path: Path) -> None:
+    times = "00:00:0{0},000 --> 00:00:0{0},900"
+    path = tmp_path / "call.srt"
+    path.write_text(f"stray\n\n\x01\n{times.format(1)}\none\n\n2\n{times.format(2)}\ntwo\n")
+    read = read_transcript(path)
+    assert_sound(read)
+    assert [(u.id, u.text) for u in read.utterances] == [("2-2", "one"), ("2", "two")]
+
+
 @pytest.mark.parametrize("name", WRITERS)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=talk([*PLAIN, *HOSTILE], least=0))
