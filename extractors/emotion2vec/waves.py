@@ -49,7 +49,7 @@ def place_flat(flat: Tensor, lengths: Sequence[int], layout: Layout, *, normaliz
     """
     device = flat.device
     sizes = torch.tensor(lengths, device=device)
-    owner = torch.repeat_interleave(sizes)  # utterance of each sample
+    owner = torch.repeat_interleave(sizes, output_size=len(flat))  # utterance of each sample
     if normalize:
         wide = flat.double()
         wide -= _means(wide, sizes)[owner]
@@ -57,9 +57,9 @@ def place_flat(flat: Tensor, lengths: Sequence[int], layout: Layout, *, normaliz
         flat = wide.float()
     within = torch.arange(len(flat), device=device) - (sizes.cumsum(0) - sizes)[owner]
     seen = within < torch.tensor([_seen(frames) for frames in layout.frames], device=device)[owner]
-    packed = flat.new_zeros(layout.samples)
-    packed[(within + torch.tensor(layout.wave_starts, device=device)[owner])[seen]] = flat[seen]
-    return packed
+    # what no frame sees goes to a place past the end: picking the rest out by the mask would wait for the GPU
+    place = torch.where(seen, within + torch.tensor(layout.wave_starts, device=device)[owner], layout.samples)
+    return flat.new_zeros(layout.samples + 1).index_put_((place,), flat)[:-1]
 
 
 def _means(x: Tensor, sizes: Tensor) -> Tensor:
