@@ -1,4 +1,4 @@
-"""Tables small enough to fit in a blink, with the parts that `fit_fold` wants as conf/ gives them."""
+"""Tables small enough to fit in a blink, with the parts that `fit_fold` wants as conf/ gives them; a browser."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from fusion.data.splits import Fold
 from fusion.data.table import FeatureTable
+from tests.fusion.chromium import browser  # noqa: F401  # a fixture
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -23,6 +23,7 @@ from fusion.heads.cross_attention import CrossAttentionHead
 from fusion.heads.gated import GatedHead
 from fusion.model import FusionModel
 from fusion.predictor import UNCERTAIN
+from tests.fusion.random_bundle import save_random_bundle
 
 SAMPLES = Path(str(files("fusion"))).parent / "samples"
 
@@ -30,15 +31,8 @@ SAMPLES = Path(str(files("fusion"))).parent / "samples"
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
     """A head with random weights over the real acoustic encoder and vectors of 4 dimensions for text."""
-    torch.manual_seed(0)
-    encoder = AcousticExtractor()
-    dims = {"speech": encoder.dim}
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    model = FusionModel(GatedHead(dims=dims, num_classes=3, width=8))
-    config = {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0}
-    encoders = {"speech": {"config": config, "fingerprint": encoder.fingerprint, "describe": encoder.describe()}}
-    info = BundleInfo(labels=("a", "b", "c"), dims=dims, encoders=encoders, head=head, prior=(0.2, 0.3, 0.5))
-    return save_bundle(tmp_path_factory.mktemp("bundle") / "bundle", model, info, "card")
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    return save_random_bundle(folder, [AcousticExtractor()], ("a", "b", "c"), (0.2, 0.3, 0.5))
 
 
 def clips() -> list[Path]:

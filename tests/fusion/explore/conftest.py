@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import torch
 
 from extractors import AcousticExtractor
-from fusion.bundle import BundleInfo, save_bundle
 from fusion.explore.collection import Collection, Maker
-from fusion.heads.gated import GatedHead
-from fusion.model import FusionModel
+from tests.fusion.random_bundle import save_random_bundle
 
 MakeClips = Callable[..., Collection]
 
@@ -45,16 +42,8 @@ def voices(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A head of random weights over the real acoustic encoder."""
-    torch.manual_seed(0)
-    encoder = AcousticExtractor()
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    model = FusionModel(GatedHead(dims={"speech": encoder.dim}, num_classes=2, width=8))
-    config = {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0}
-    encoders = {"speech": {"config": config, "fingerprint": encoder.fingerprint, "describe": encoder.describe()}}
-    info = BundleInfo(
-        labels=("low", "high"), dims={"speech": encoder.dim}, encoders=encoders, head=head, prior=(0.5, 0.5)
-    )
-    return save_bundle(tmp_path_factory.mktemp("trained") / "my-run" / "bundle", model, info, "card")
+    folder = tmp_path_factory.mktemp("trained") / "my-run" / "bundle"
+    return save_random_bundle(folder, [AcousticExtractor()], ("low", "high"), (0.5, 0.5))
 
 
 def _clips(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -58,17 +55,3 @@ def unit_rows() -> Callable[..., UnitRows]:
         return UnitRows(clips.vectors, Space.fit(clips.vectors, kind=kind, fingerprint=clips.maker.fingerprint))
 
     return rows_of
-
-
-def _other_conftest() -> ModuleType:
-    """The headless Chromium of the reports' tests."""
-    path = Path(__file__).parents[2] / "meeting" / "outputs" / "conftest.py"
-    spec = spec_from_file_location("clusters_chromium", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-browser = _other_conftest().browser

@@ -6,29 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from extractors.errors import InputError
 from fusion import Predictor
-from fusion.bundle import BundleInfo, save_bundle
 from fusion.explore.trajectory import trajectory
 from fusion.explore.trajectory.windows import Grid
-from fusion.heads.gated import GatedHead
 from fusion.meeting.transcript import Transcript, Utterance
-from fusion.model import FusionModel
+from tests.fusion.random_bundle import save_random_bundle
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory, acoustic) -> Path:
     """A head with random weights over the real acoustic encoder."""
-    torch.manual_seed(0)
-    dims = {"speech": acoustic.dim}
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    config = {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0}
-    encoders = {"speech": {"config": config, "fingerprint": acoustic.fingerprint, "describe": acoustic.describe()}}
-    info = BundleInfo(labels=("happy", "sad"), dims=dims, encoders=encoders, head=head, prior=(0.5, 0.5))
-    model = FusionModel(GatedHead(dims=dims, num_classes=2, width=8))
-    return save_bundle(tmp_path_factory.mktemp("bundle") / "bundle", model, info, "card")
+    return save_random_bundle(tmp_path_factory.mktemp("bundle") / "bundle", [acoustic], ("happy", "sad"), (0.5, 0.5))
 
 
 def test_a_row_is_what_the_bundle_says_of_its_window(bundle, speech):
@@ -52,18 +42,8 @@ def test_files_of_a_bundles_course_are_written(bundle, speech, tmp_path):
 def test_words_come_from_the_utterance_of_the_time(tmp_path, speech, acoustic):
     from extractors import SentenceTransformerExtractor
 
-    text = SentenceTransformerExtractor()
-    torch.manual_seed(1)
-    dims = {"speech": acoustic.dim, "text": text.dim}
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    encoders = {
-        "speech": {"config": {"_target_": "extractors.acoustic.AcousticExtractor"},
-                   "fingerprint": acoustic.fingerprint, "describe": acoustic.describe()},
-        "text": {"config": {"_target_": "extractors.text.SentenceTransformerExtractor"},
-                 "fingerprint": text.fingerprint, "describe": text.describe()},
-    }  # fmt: skip
-    info = BundleInfo(labels=("a", "b"), dims=dims, encoders=encoders, head=head, prior=(0.5, 0.5))
-    folder = save_bundle(tmp_path / "bundle", FusionModel(GatedHead(dims=dims, num_classes=2, width=8)), info, "card")
+    both = [acoustic, SentenceTransformerExtractor()]
+    folder = save_random_bundle(tmp_path / "bundle", both, ("a", "b"), (0.5, 0.5), seed=1)
     predictor = Predictor.from_bundle(folder)
     spoken = Transcript((Utterance("1", 0.0, 4.0, "what a lovely day", "Ann"),), "test")
     found = trajectory(speech, bundle=predictor, transcript=spoken, smooth=0, valence=None)

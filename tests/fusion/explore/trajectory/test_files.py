@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 import soundfile
 
+from fusion.clock import tick_step
 from fusion.explore.trajectory import Search, Trajectory, trajectory
 from fusion.explore.trajectory.figure import course_figure
 from fusion.explore.trajectory.page import page_of
-from fusion.explore.trajectory.said import tick_step
 from fusion.meeting.transcript import Transcript, Utterance
 
 HOSTILE = 'Ann </script><img src=x onerror="alert(1)"> "&\x00\ud800'

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
 from fusion.explore.trajectory import trajectory
@@ -26,20 +22,6 @@ DRAWN = """(() => {
   canvas.fillText = write;
   return found;
 })()"""
-
-
-def _other_conftest() -> ModuleType:
-    """The headless Chromium of the reports' tests."""
-    path = Path(__file__).parents[2] / "meeting" / "outputs" / "conftest.py"
-    spec = spec_from_file_location("trajectory_chromium", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-browser = _other_conftest().browser
 
 
 @pytest.mark.parametrize("kind", ["acoustic", "scores"])
