@@ -29,11 +29,12 @@ def main(cfg: DictConfig) -> float:
     from fusion.data.leakage import resolve_leakage
     from fusion.deliver import choices_of, clear_earlier, deliver
     from fusion.evaluation.results import build_results
-    from fusion.experiment import pooled, pooled_shown, run_trials, training_notes, validation_score
+    from fusion.experiment import run_trials
     from fusion.heads.base import reads_sequences
     from fusion.recipe import recipe_of, seeds_of, settings_of
     from fusion.tracking.environment import record_environment
     from fusion.tracking.loggers import log_results
+    from fusion.trials import pooled, pooled_shown, training_notes, validation_score
 
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     recipe = recipe_of(cfg)

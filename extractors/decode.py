@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from extractors.audio import SAMPLE_RATE, content_hash, load_audio
+from extractors.decoded import DecodedFile
 from extractors.keys import text_hash
-from extractors.recording import Recording
 from extractors.types import Clip, Float32, Modality
 
 CHUNK = 64  # clips whose content is hashed while the 64 before them are decoded
@@ -59,14 +59,14 @@ class Source(Protocol):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-def open_source(modality: Modality, workers: int | None, recordings: Iterable[Recording] = ()) -> Source:
+def open_source(modality: Modality, workers: int | None, decoded: Iterable[DecodedFile] = ()) -> Source:
     """The source of a modality. `workers` threads decode; None: as many as there are cores, up to 16.
 
-    recordings : decoded already, so that clips of their files are cut from memory
+    decoded : decoded already, so that clips of their files are cut from memory
     """
     if modality == "text":
         return TextSource()
-    return SpeechSource(workers or min(available_cores(), MOST_WORKERS), recordings)
+    return SpeechSource(workers or min(available_cores(), MOST_WORKERS), decoded)
 
 
 def available_cores() -> int:
@@ -101,9 +101,9 @@ class SpeechSource:
 
     unit, budget, limit = "audio s", 60.0, 480.0  # seconds
 
-    def __init__(self, workers: int, recordings: Iterable[Recording] = ()) -> None:
+    def __init__(self, workers: int, decoded: Iterable[DecodedFile] = ()) -> None:
         self._workers = workers
-        self._recordings = {str(recording.path): recording for recording in recordings}
+        self._decoded = {str(file.path): file for file in decoded}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="emofuse-decode")
         self._hash_pool = ThreadPoolExecutor(workers, thread_name_prefix="emofuse-hash")  # decoding never queues for it
         self._hashes: dict[str, Future[str] | str | Exception] = {}
@@ -147,9 +147,9 @@ class SpeechSource:
         self._pool.shutdown(cancel_futures=True)
 
     def _load(self, clip: Clip) -> Float32:
-        recording = self._recordings.get(str(clip.audio))
-        if recording is not None:
-            return recording.span(clip.start, clip.end)
+        file = self._decoded.get(str(clip.audio))
+        if file is not None:
+            return file.span(clip.start, clip.end)
         return load_audio(str(clip.audio), clip.start, clip.end)
 
     def _start_hashing(self, clips: list[Clip]) -> None:

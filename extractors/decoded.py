@@ -9,7 +9,7 @@ from extractors.audio import MIN_SAMPLES, SAMPLE_RATE, AudioError, check_span, d
 from extractors.types import Float32
 
 
-class Recording:
+class DecodedFile:
     """The whole of an audio file, for work that needs all of it and many of its spans too.
 
     `samples` is (samples,) float32, mono, 16 kHz, 230 MB an hour; `duration` is in seconds. Raises `AudioError` as
@@ -18,7 +18,7 @@ class Recording:
     >>> import numpy as np, soundfile, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/x.wav", np.full(44_100, 0.5), 44_100)
-    ...     recording = Recording(f"{folder}/x.wav")
+    ...     recording = DecodedFile(f"{folder}/x.wav")
     >>> recording.duration, recording.span(0.25, 0.75).shape
     (1.0, (8000,))
     """

@@ -37,6 +37,10 @@ class InputError(EmofuseError):
         super().__init__("\n".join(lines))
 
 
+class StoreError(EmofuseError):
+    """The store could not be read or written: no space, no permission, damage. What was committed before stays."""
+
+
 class MissingExtraError(EmofuseError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 

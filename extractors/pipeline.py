@@ -16,12 +16,12 @@ from pathlib import Path
 from extractors.ahead import computed_ahead
 from extractors.batching import LengthBatcher
 from extractors.decode import Decoded, Source, open_source
+from extractors.decoded import DecodedFile
 from extractors.embed import Embedder
-from extractors.errors import InputError
+from extractors.errors import InputError, StoreError
 from extractors.keys import KnownKeys
 from extractors.progress import ProgressReport
-from extractors.recording import Recording
-from extractors.store import EmbeddingStore, StoreError
+from extractors.store import EmbeddingStore
 from extractors.summary import ExtractionSummary, Failure, write_failures
 from extractors.tally import Tally, TooManyFailuresError
 from extractors.types import Clip, Embedding, Extractor
@@ -44,7 +44,7 @@ def extract_to_store(
     frames: bool = False,
     workers: int | None = None,
     batch_budget: float | None = None,
-    recordings: Iterable[Recording] = (),
+    decoded: Iterable[DecodedFile] = (),
     progress: bool = True,
 ) -> ExtractionSummary:
     """Embed what the store does not have yet of `clips`, and say what became of each.
@@ -61,7 +61,7 @@ def extract_to_store(
     frames        : keep the sequences too; an embedding stored without counts as missing
     workers       : threads that decode; None: as many as cores, up to 16
     batch_budget  : seconds of audio, or characters, per call of `extract`; None: steered to about 2 s of work
-    recordings    : files that are in memory already: their clips are cut from there and not decoded again
+    decoded    : files that are in memory already: their clips are cut from there and not decoded again
     progress      : a bar on a terminal, otherwise a log line every 10 s
 
     Raises `TooManyFailuresError` (an InputError with the first reasons), `StoreError` where the disk is full; whatever
@@ -85,7 +85,7 @@ def extract_to_store(
     total = len(clips) if isinstance(clips, Sized) else None
     failures = None if failures_path is None else Path(failures_path)
     tally = Tally(total=total, max_failed=max_failed, failures_path=failures)
-    source = open_source(extractor.modality, workers, recordings)
+    source = open_source(extractor.modality, workers, decoded)
     batcher: LengthBatcher[Decoded] = LengthBatcher(
         cost=lambda item: item.cost,
         budget=batch_budget or source.budget,

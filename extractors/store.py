@@ -25,7 +25,7 @@ from lancedb.table import Table
 from numpy.typing import NDArray
 
 from extractors import lance_tables
-from extractors.errors import EmofuseError, InputError
+from extractors.errors import InputError, StoreError
 from extractors.files import write_text
 from extractors.keys import PREFIX_DIGITS, KnownKeys, by_prefix, embedding_key, key_prefix
 from extractors.locking import alone, in_use
@@ -46,10 +46,6 @@ from extractors.types import Embedding, Extractor, Float32
 
 MARKER = "emofuse-store.json"
 NO_SPACE = re.compile(r"os error (27|28|122)\b|no space left|file too large|quota exceeded", re.IGNORECASE)
-
-
-class StoreError(EmofuseError):
-    """The store could not be read or written: no space, no permission, damage. What was committed before stays."""
 
 
 class EmbeddingStore:

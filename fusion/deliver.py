@@ -24,15 +24,17 @@ from fusion.engines.base import Engine, Job
 from fusion.ensemble import Ensemble
 from fusion.evaluation.calibration import Calibration
 from fusion.evaluation.report import write_report
-from fusion.evaluation.results import versions, write_predictions, write_results
+from fusion.evaluation.result_files import write_predictions, write_results
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.tables import print_results
 from fusion.evaluation.verdict import primary
-from fusion.experiment import Trial, Trials, best_trials, fit_jobs, judge_validation
+from fusion.evaluation.versions import versions
+from fusion.experiment import fit_jobs, judge_validation
 from fusion.label_errors import write_label_errors
 from fusion.model import FusionModel
 from fusion.model_card import Origin, model_card
 from fusion.recipe import settings_of
+from fusion.trials import Trial, Trials, best_trials
 
 log = logging.getLogger(__name__)
 

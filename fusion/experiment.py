@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,37 +32,15 @@ from fusion.ensemble import Ensemble
 from fusion.evaluation.calibration import Calibration, calibrate
 from fusion.evaluation.metrics import evaluate
 from fusion.evaluation.scored import Scored
-from fusion.evaluation.verdict import FUSION, primary
+from fusion.evaluation.verdict import FUSION
 from fusion.fitted import FittedFold, digest_of, identify, load_fitted, note_begun, save_fitted, was_begun
 from fusion.model import FusionModel
 from fusion.training import predict_logits
+from fusion.trials import Trial
 
 log = logging.getLogger(__name__)
 
 Systems = dict[str, tuple[Modality, ...]]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One system on one fold by one seed.
-
-    fitted      : the model, and how it came about
-    calibration : what validation taught about its confidence
-    scored      : its test rows
-    val_ua      : unweighted accuracy on its validation rows, which chose the epoch
-    shown       : of a fusion, its test rows that have every modality, with only one of them shown, and with "both"
-    """
-
-    fold: str
-    seed: int
-    fitted: FittedFold
-    calibration: Calibration
-    scored: Scored
-    val_ua: float
-    shown: dict[str, Scored] = field(default_factory=dict)
-
-
-Trials = Mapping[str, Sequence[Trial]]
 
 
 def systems_of(modalities: Sequence[Modality]) -> Systems:
@@ -237,52 +215,6 @@ def judge_validation(
     ids = [str(row) for row in usable]
     found = Scored(ids=ids, targets=targets, probabilities=probabilities, uncalibrated=probabilities)
     return calibration, evaluate(found)["ua"]
-
-
-def pooled(trials: Trials) -> dict[str, Scored]:
-    """System -> its test rows over all folds and seeds."""
-    return {name: Scored.concatenate([trial.scored for trial in runs]) for name, runs in trials.items()}
-
-
-def pooled_shown(trials: Trials) -> dict[str, Scored]:
-    """Modality, or "both" -> what the fusion's checkpoints say when only that is shown; empty where there is no fusion."""
-    runs = [trial for trial in trials.get(FUSION, ()) if trial.shown]
-    return {name: Scored.concatenate([trial.shown[name] for trial in runs]) for name in (runs[0].shown if runs else ())}
-
-
-def validation_score(trials: Trials) -> float:
-    """Mean unweighted accuracy on validation of the system that the bundle ships: what a search may look at.
-
-    Never that of the test rows: of many configurations the best on test is the luckiest.
-    """
-    return float(np.mean([trial.val_ua for trial in best_trials(trials)]))
-
-
-def training_notes(trials: Trials) -> dict[str, Any]:
-    """What the fits were like, for results.json: epochs, temperatures, seconds, rows that could not be used."""
-    return {
-        name: [
-            {
-                "fold": trial.fold,
-                "seed": trial.seed,
-                "best_epoch": trial.fitted.best_epoch,
-                "epochs": len(trial.fitted.history),
-                "val_ua": trial.val_ua,
-                "temperature": trial.calibration.temperature,
-                "threshold": trial.calibration.threshold,
-                "parameters": trial.fitted.parameters,
-                "seconds": trial.fitted.seconds,
-                "excluded": trial.fitted.excluded,
-            }
-            for trial in runs
-        ]
-        for name, runs in trials.items()
-    }
-
-
-def best_trials(trials: Trials) -> Sequence[Trial]:
-    """The trials of the system that the bundle ships."""
-    return trials[primary(trials)]
 
 
 @contextmanager

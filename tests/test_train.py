@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -278,3 +279,20 @@ def test_a_record_that_names_code_is_not_followed(workplace, emofuse, capsys, en
     assert emofuse("train", "resume=foreign") == 2
     said = capsys.readouterr().err
     assert f"emofuse train data.path=x.npz {shlex.quote(entry)} resume=foreign" in said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "hydra"),
+    [("- data.path=x.npz\n", None), ("- data.path=x.npz\n", "a: [b\n"), ("a: b\n", "hydra:\n"), ("- [\n", "hydra:\n")],
+)
+def test_a_damaged_record_is_told(workplace, emofuse, capsys, overrides, hydra):
+    shutil.rmtree(workplace / "torn", ignore_errors=True)
+    (workplace / "torn" / "fits").mkdir(parents=True)
+    (workplace / "torn" / ".hydra").mkdir()
+    (workplace / "torn" / ".hydra" / "overrides.yaml").write_text(overrides)
+    if hydra is not None:
+        (workplace / "torn" / ".hydra" / "hydra.yaml").write_text(hydra)
+    assert emofuse("train", "resume=torn") == 2
+    said = capsys.readouterr().err
+    assert "resume=torn: the record of its settings cannot be read" in said
+    assert "Give the settings of that run again" in said

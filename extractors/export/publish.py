@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from extractors.errors import EmofuseError, InputError
+from extractors.writable import check_writable_folder
 
 HINT = "Nothing is ever overwritten. Set export.path to another folder, or move these away."
 
 
 def refuse_existing(folder: Path, names: Iterable[str]) -> None:
-    """Raise InputError with all of `names` that are in `folder` already, or where it cannot be a folder."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"export: {folder} is a file, not a folder", hint="Set export.path to a folder.")
+    """Raise InputError with all of `names` that are in `folder` already, or where nothing can be written there."""
+    check_writable_folder(folder, "export.path")
     there = names_in(folder)
     if taken := [name for name in names if name in there]:
         raise InputError(f"export: {len(taken):,} of these files are in {folder} already", taken, HINT)

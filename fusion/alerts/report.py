@@ -22,13 +22,13 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from extractors.errors import InputError
 from extractors.files import write_text
 from fusion.alerts.alert import Alert, Evidence
 from fusion.alerts.rule import Rule
+from fusion.clock import clock
 from fusion.valence import ValenceMap
 
 SCHEMA_VERSION = 2
@@ -83,16 +83,6 @@ def alerts_json(
     }
 
 
-def check_writable(folder: Path) -> None:
-    """Raises InputError where nothing can be written into a folder, or it cannot be made: asked before the work, not after."""
-    try:
-        above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        with TemporaryFile(dir=above):
-            pass
-    except OSError as error:
-        raise InputError(f"output: cannot write to {folder}: {error.strerror or error}") from None
-
-
 def write_alerts(folder: Path, content: Mapping[str, Any], alerts: Sequence[Alert]) -> list[Path]:
     """The three files. `content` is that of alerts.json."""
     return [
@@ -132,25 +122,15 @@ def read_alerts(path: str | Path) -> tuple[list[Alert], dict[str, Any]]:
     return alerts, content
 
 
-def clock(seconds: float) -> str:
-    """Seconds as people read them.
-
-    >>> clock(3725.46), clock(65.0)
-    ('1:02:05.5', '1:05.0')
-    """
-    tenths = round(seconds * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{head}:{tenths // 10:02d}.{tenths % 10}"
+def _quote(one: Evidence) -> str:
+    when = f"{clock(one.start_s, tenths=True)}-{clock(one.end_s, tenths=True)}"
+    return f"{when} {one.value:.2f} {one.text or one.id}"
 
 
 def _alert_row(numbered: tuple[int, Alert]) -> list[Any]:
     number, alert = numbered
     plain = alert.as_dict() | {"alert": number}
-    quotes = " | ".join(
-        f"{clock(one.start_s)}-{clock(one.end_s)} {one.value:.2f} {one.text or one.id}" for one in alert.quotes(QUOTES)
-    )
+    quotes = " | ".join(_quote(one) for one in alert.quotes(QUOTES))
     return [*(plain[name] for name in ALERT_COLUMNS), quotes]
 
 

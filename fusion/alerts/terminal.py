@@ -9,8 +9,8 @@ from rich.text import Text
 
 from fusion.alerts.alert import Alert
 from fusion.alerts.backtest import Backtest, Estimate
-from fusion.alerts.report import clock
 from fusion.alerts.rows import shown_name
+from fusion.clock import clock
 
 SHOWN_ALERTS = 30
 QUOTES = 2
@@ -28,8 +28,8 @@ def alerts_table(alerts: Sequence[Alert], *, quotes: int = QUOTES) -> Table:
     several = len({alert.recording for alert in alerts}) > 1
     table = _table("time", "rule", "severity", "who", ">smoothed peak", ">smoothed mean", ">speech", ">n", "evidence")
     for alert in alerts[:SHOWN_ALERTS]:
-        until = clock(alert.end_s) + (" …" if alert.open else "")
-        time = f"{clock(alert.start_s)} – {until}"
+        until = clock(alert.end_s, tenths=True) + (" …" if alert.open else "")
+        time = f"{clock(alert.start_s, tenths=True)} – {until}"
         table.add_row(
             Text(f"{shown_name(alert.recording)}\n{time}" if several else time),
             Text(alert.rule),
@@ -49,7 +49,7 @@ def alerts_table(alerts: Sequence[Alert], *, quotes: int = QUOTES) -> Table:
 def _quote(alert: Alert, number: int) -> str:
     one = alert.quotes(QUOTES)[number]
     said = f"“{one.text}”" if one.text else one.id
-    return f"{clock(one.start_s)} {one.value:.2f} {said}".replace("-", "−", 1 if one.value < 0 else 0)
+    return f"{clock(one.start_s, tenths=True)} {one.value:.2f} {said}".replace("-", "−", 1 if one.value < 0 else 0)
 
 
 def backtest_table(found: Backtest) -> Table:

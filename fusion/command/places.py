@@ -1,36 +1,12 @@
-"""Places that cannot be written to, said before the work and with the setting that names them."""
+"""What to say where the folder of a run, or the store, turns out not to be writable: which setting names it."""
 
 from __future__ import annotations
 
 import errno
-import tempfile
-from pathlib import Path
 
-from extractors.errors import EmofuseError, InputError
+from extractors.errors import EmofuseError, InputError, StoreError
 
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
-
-
-def check_writable(path: Path, setting: str, *, given: Path | None = None) -> None:
-    """Make sure that a file can be written at `path`. Its folder is made on the way. `given` is the value of `setting`
-    where that is not the path itself.
-
-    Raises InputError that names the setting.
-
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_writable(Path(folder) / "new" / "out.jsonl", "output")
-    """
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder; expected the name of a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-"):
-            pass
-    except OSError as error:
-        reason = f"{path.parent} is a file" if path.parent.is_file() else error.strerror
-        raise InputError(
-            f"{setting}={given or path} cannot be written: {reason}", hint=f"Give another {setting}=…."
-        ) from None
 
 
 def unwritable_run(error: BaseException) -> InputError | None:
@@ -49,8 +25,6 @@ def unwritable_run(error: BaseException) -> InputError | None:
 def unwritable_store(error: EmofuseError) -> EmofuseError:
     """The error as it is; of a store whose folder cannot be written one that names the setting, a mistake of input."""
     cause = error.__cause__
-    if isinstance(error, InputError) or not isinstance(cause, OSError) or cause.errno not in REFUSED:
-        return error
-    if not str(error).startswith("store: "):
+    if not isinstance(error, StoreError) or not isinstance(cause, OSError) or cause.errno not in REFUSED:
         return error
     return InputError(str(error), hint="Give another with store.path=FOLDER, or in the variable EMOFUSE_STORE.")

@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from extractors.errors import InputError
 
 log = logging.getLogger(__name__)
+
+OVERRIDES, HYDRA = ".hydra/overrides.yaml", ".hydra/hydra.yaml"  # in a run's folder, written by Hydra
 
 
 def with_recorded(arguments: Sequence[str]) -> list[str]:
@@ -24,19 +28,17 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
     says is told on standard error. A record that chooses a class by `_target_`, or another configuration file, is not
     followed but spelled out: a folder may come from others, and must not decide which code runs.
 
-    Raises InputError with the command to repeat, where the record is not followed.
+    Raises InputError where the record is damaged; with the command to repeat, where it is not followed.
     """
     settings = [argument.partition("=") for argument in arguments if "=" in argument and not argument.startswith("-")]
     own = [(key, value) for key, _, value in settings if not key.lstrip("+~").startswith("hydra")]
     if [key for key, _ in own] != ["resume"] or any(argument.startswith("-") for argument in arguments):
         return list(arguments)
     folder = Path(own[0][1].strip("'\""))
-    record = folder / ".hydra" / "overrides.yaml"
-    if not (folder / "fits").is_dir() or not record.is_file():
+    if not (folder / "fits").is_dir() or not (folder / OVERRIDES).is_file():
         return list(arguments)  # what is wrong with it is said where the setting is checked
-    recorded = [str(entry) for entry in OmegaConf.load(record) if not str(entry).startswith("resume=")]
+    recorded, name = _recorded(folder)
     words = " ".join(map(shlex.quote, recorded))
-    name = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "hydra.yaml"), "hydra.job.config_name")
     if name != "train" or any(map(_could_run_code, recorded)):
         again = f"emofuse train {words} {shlex.quote(f'resume={folder}')}"
         raise InputError(
@@ -48,6 +50,21 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
     elsewhere = "" if where in (None, str(Path.cwd())) else f" (it was started in {where}; paths are relative to here)"
     sys.stderr.write(f"resume: with the settings of that run{elsewhere}: {words}\n")
     return [*recorded, *arguments]
+
+
+def _recorded(folder: Path) -> tuple[list[str], str]:
+    """The overrides that a run was started with, without `resume`, and the name of its configuration."""
+    try:
+        overrides = OmegaConf.load(folder / OVERRIDES)
+        name = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.job.config_name")
+        if not isinstance(overrides, ListConfig):
+            raise ValueError(f"{OVERRIDES}: expected a list")
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise InputError(
+            f"resume={folder}: the record of its settings cannot be read: {error}",
+            hint=f"Give the settings of that run again, and resume={folder} with them.",
+        ) from None
+    return [str(entry) for entry in overrides if not str(entry).startswith("resume=")], str(name)
 
 
 def _could_run_code(override: str) -> bool:

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from extractors.errors import InputError
+from fusion.data.fold_names import file_names
 from fusion.data.folds import Fold, Index, finished, groups_by, known, labelled, share
 from fusion.data.natural import natural
-from fusion.data.splits import file_names
 from fusion.data.table import FeatureTable
 
 

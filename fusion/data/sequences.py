@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from extractors.errors import InputError
+from extractors.errors import InputError, StoreError
 from fusion.heads.base import Sequences
 
 if TYPE_CHECKING:
@@ -93,8 +93,6 @@ class StoreSequences:
 
     def read(self, index: Index) -> list[Float32]:
         """See `SequenceReader`. Reads from disk."""
-        from extractors.store import StoreError
-
         there = self.lengths[index] > 0
         place = self._place[index[there]]
         try:

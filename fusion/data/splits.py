@@ -6,14 +6,15 @@ What the folds then still share (words, files) is the business of `fusion.data.l
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from extractors.errors import InputError
+from fusion.data.carving import SPEAKER_HINT, carve
+from fusion.data.column_split import ColumnSplit
+from fusion.data.fold_names import file_names
 from fusion.data.folds import (
     Fold,
     Groups,
@@ -28,8 +29,6 @@ from fusion.data.folds import (
     require_groups,
     share,
 )
-from fusion.data.manifest_checks import PARTS
-from fusion.data.natural import natural
 from fusion.data.table import FeatureTable
 
 __all__ = [
@@ -46,14 +45,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-SPEAKER_HINT = (
-    "Add a `speaker` column (any name or number that tells people apart). Where the sides are given, use split=column; "
-    "where rows belong together otherwise, a `group` column and split=group_kfold. split=random needs neither, and "
-    "cannot show how the classifier does on new speakers."
-)
 MANY_FOLDS = 50
-LONGEST_NAME = 80  # characters
-DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows keeps to itself
 
 
 class SpeakerDisjoint:
@@ -115,7 +107,7 @@ class LeaveOneGroupOut:
         folds = []
         for number, name in enumerate(file_names(groups.names)):
             test = groups.rows_of(np.arange(len(groups)) == number)
-            train, val, note = _carve(table, np.setdiff1d(rows, test), self.val, [self.seed, number], by=self.column)
+            train, val, note = carve(table, np.setdiff1d(rows, test), self.val, [self.seed, number], by=self.column)
             folds.append(finished(table, name, train, val, test, [note]))
         return folds
 
@@ -177,61 +169,6 @@ class RepeatedGroupKFold:
             for number, folds in enumerate(divisions, start=1)
             for fold in folds
         ]
-
-
-class ColumnSplit:
-    """The table's own division, as one of its columns says. Rows without an entry are left out.
-
-    Where the column says train, val and test, it is one fold. Otherwise its values are the official folds: each is
-    tested once, on a model of the others.
-
-    Args:
-        column: of the table.
-        val: where the column has no val, this share of the training rows, in whole speakers if they are known.
-        seed: another seed, other validation rows.
-    """
-
-    def __init__(self, *, column: str = "split", val: float = 0.15, seed: int = 1) -> None:
-        self.column, self.val, self.seed = column, share("val", val), seed
-
-    def split(self, table: FeatureTable) -> list[Fold]:
-        """One fold, or as many as the column has values. Raises InputError without such a column, or a side of it."""
-        if not known(table, self.column):
-            raise InputError(
-                f"split=column needs a `{self.column}` column that says train, val or test, or the fold that tests a row; "
-                "the table has none",
-                hint="split.column=NAME takes another column (declare it: data.extra_columns=[NAME]). Or let Emofuse divide "
-                "by speakers: split=speaker_disjoint.",
-            )
-        rows = labelled(table)
-        says = table.rows[self.column].iloc[rows].astype(object)
-        sides = says.astype("str").str.lower().map(PARTS)
-        if set(sides.dropna()) & {"train", "test"}:
-            return self._sides(table, rows, sides.where(sides.notna(), says))
-        values = sorted(map(str, says.dropna().unique()), key=natural)
-        if len(values) < 2:
-            raise InputError(f"the column `{self.column}` has one value, {values[0]!r}; expected two folds or more")
-        notes = _left_out(says, self.column)
-        folds = []
-        for number, (name, value) in enumerate(zip(file_names(values), values, strict=True)):
-            tested = (says.astype(str) == value).to_numpy() & says.notna().to_numpy()
-            others = rows[~tested & says.notna().to_numpy()]
-            train, val, note = _carve(table, others, self.val, [self.seed, number])
-            folds.append(finished(table, name, train, val, rows[tested], [*notes, note]))
-        return folds
-
-    def _sides(self, table: FeatureTable, rows: Index, says: pd.Series) -> list[Fold]:
-        part = {name: rows[(says == name).to_numpy()] for name in ("train", "val", "test")}
-        unknown = sorted(set(map(str, says.dropna().unique())) - set(part))
-        empty = [name for name in ("train", "test") if not len(part[name])]
-        if unknown or empty:
-            problems = [f"no row is {name}" for name in empty] + [f"{name!r} is none of these" for name in unknown]
-            raise InputError(f"the {self.column} column: expected train, test and perhaps val", problems)
-        notes = _left_out(says, self.column)
-        if not len(part["val"]):
-            part["train"], part["val"], note = _carve(table, part["train"], self.val, self.seed)
-            notes.append(f"no row is val: {note} instead")
-        return [finished(table, "column", part["train"], part["val"], part["test"], notes)]
 
 
 class RandomSplit:
@@ -296,53 +233,3 @@ def _one_part_out(
         test = groups.rows_of(parts == number)
         folds.append(finished(table, name, others.rows_of(~validates), others.rows_of(validates), test))
     return folds
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """Names that may stand in a path on any system, for a fold has a folder of its own; distinct, whatever their case.
-
-    >>> file_names(["anna", "Anna", "a/b", "a b", "a_b-2", "CON"])
-    ['anna', 'Anna-2', 'a_b', 'a_b-2', 'a_b-2-2', 'CON_']
-    """
-    taken: set[str] = set()
-    found = []
-    for name in names:
-        plain = re.sub(r"[^\w.-]|^\.|\.$", "_", name)[:LONGEST_NAME] or "_"
-        plain += "_" if DEVICE.fullmatch(plain) else ""
-        unique, number = plain, 1
-        while unique.casefold() in taken:
-            number += 1
-            unique = f"{plain}-{number}"
-        taken.add(unique.casefold())
-        found.append(unique)
-    return found
-
-
-def _left_out(says: pd.Series, column: str) -> list[str]:
-    count = int(says.isna().sum())
-    return [f"rows left out, as their {column} is empty: {count:,}"] if count else []
-
-
-def _carve(
-    table: FeatureTable, train: Index, val: float, seed: int | Sequence[int], *, by: str | None = None
-) -> tuple[Index, Index, str]:
-    """Validation rows out of the training rows: in whole speakers; where that cannot be, in whole groups of the column
-    `by`, or in whole sentences.
-    """
-    speakers = table.rows["speaker"].iloc[train] if known(table, "speaker") else None
-    if speakers is not None and speakers.notna().all() and speakers.nunique() > 1:
-        groups = groups_by(table, "speaker", train, hint=SPEAKER_HINT)
-        how = "training speakers"
-    elif by is not None:
-        groups = groups_by(table, by, train, hint=SPEAKER_HINT)
-        how = f"training {by}s"
-    else:
-        groups = groups_by_words(table, train)
-        how = "training rows, whose speakers are not known,"
-    if len(groups) < 2:
-        raise InputError("there are no rows set apart to validate on, and the training rows are too few to spare any")
-    part = groups.draw_sides((1 - val, val), seed)
-    rows = groups.rows_of(part == 1)
-    count = f"some {how}" if how.endswith(",") else f"{int((part == 1).sum())} of {len(groups)} {how}"
-    note = f"{count} ({len(rows):,} rows) validate"
-    return groups.rows_of(part == 0), rows, note

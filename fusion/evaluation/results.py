@@ -1,4 +1,4 @@
-"""results.json and predictions.csv: what scripts can rely on.
+"""results.json: what scripts can rely on.
 
     labels, split, seed, allow_leakage, notice
     test.{fusion,speech,text}.{wa,ua,macro_f1,weighted_f1,ece,ece_uncalibrated,nll,brier} = {"value", "low", "high"}
@@ -17,38 +17,19 @@ deviations are those of a sample (n - 1). What could not be computed is null; Na
 
 from __future__ import annotations
 
-import json
-import math
-import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from extractors.files import write_text
 from fusion.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, bootstrap
 from fusion.evaluation.metrics import METRICS, Sums, evaluate, per_class, total_sums
-from fusion.evaluation.scored import Floats, Scored
-from fusion.evaluation.verdict import FUSION, better_single, primary, verdict
+from fusion.evaluation.plain import plain
+from fusion.evaluation.scored import Scored
+from fusion.evaluation.verdict import FUSION, better_single, verdict
+from fusion.evaluation.versions import versions
 
 BASELINE_METRICS = ("wa", "ua", "macro_f1", "weighted_f1")  # a baseline without probabilities has no calibration
-NOT_META = ("id", "speaker", "label", "text", "audio", "content", "split", "start", "end")  # of a table's columns
-PACKAGES = (
-    "emofuse",
-    "torch",
-    "pytorch-lightning",
-    "numpy",
-    "scikit-learn",
-    "pandas",
-    "funasr",
-    "modelscope",
-    "sentence-transformers",
-    "librosa",
-    "lancedb",
-)
 
 
 def build_results(
@@ -247,75 +228,3 @@ def baselines(scored: Scored) -> dict[str, dict[str, float]]:
         name: {key: float(METRICS[key](Sums(confusion, nothing, nothing, nothing))) for key in BASELINE_METRICS}
         for name, confusion in (("chance", chance), ("majority", majority))
     }
-
-
-def versions() -> dict[str, str]:
-    """What was installed: Python, Emofuse and the libraries that change numbers."""
-    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def plain(value: Any) -> Any:
-    """JSON-able: numpy and tuples as Python's own, NaN and infinities as None, anything else as its text.
-
-    >>> plain({"a": np.float64("nan"), "b": (np.int64(1), np.array([0.5]))})
-    {'a': None, 'b': [1, [0.5]]}
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | bool | int) else str(value)
-
-
-def write_results(path: Path | str, results: Mapping[str, Any]) -> Path:
-    """Write results.json, strictly valid and in one step."""
-    text = json.dumps(plain(results), ensure_ascii=False, indent=2, allow_nan=False)
-    return write_text(Path(path), text + "\n")
-
-
-def write_predictions(
-    path: Path | str, systems: Mapping[str, Scored], labels: Sequence[str], *, rows: pd.DataFrame | None = None
-) -> Path:
-    """Write predictions.csv, UTF-8, a line for each test row, fold and seed.
-
-    Columns: id, fold, seed, speaker, label (the truth), prediction, confidence, uncertain, p_<label>… of fusion (or of
-    the only system), then <system>_prediction and <system>_confidence of the others, then meta_<column> for what else
-    the table told of the row (`rows`, with a column `id`).
-    """
-    name = primary(systems)
-    scored, names = systems[name], np.array(labels, dtype=object)
-    columns: dict[str, Any] = {
-        "id": scored.ids,
-        "fold": scored.folds,
-        "seed": scored.seeds,
-        "speaker": scored.groups,
-        "label": names[scored.targets],
-        "prediction": names[scored.predictions],
-        "confidence": scored.confidence,
-    }
-    if scored.uncertain is not None:
-        columns["uncertain"] = scored.uncertain
-    columns |= {f"p_{label}": _column(scored.probabilities, row) for row, label in enumerate(labels)}
-    for other, its in systems.items():
-        if other != name:
-            columns |= {f"{other}_prediction": names[its.predictions], f"{other}_confidence": its.confidence}
-    frame = pd.DataFrame(columns)
-    if rows is not None:
-        told = rows.set_index(rows["id"].astype(str)).drop(columns=[c for c in NOT_META if c in rows])
-        told = told.loc[:, told.notna().any()].add_prefix("meta_").reindex(frame["id"])
-        frame = pd.concat([frame, told.reset_index(drop=True)], axis=1)
-    return write_text(Path(path), frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
-
-
-def _column(table: Floats, column: int) -> Floats:
-    return table[:, column]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from extractors.decoded import DecodedFile
 from extractors.errors import InputError
-from extractors.recording import Recording
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Extractor
 from fusion.alerts import Alert, Observation, Rule, in_order, watch
@@ -62,7 +62,7 @@ def enrich(
     if manners.hears and audio is None:
         raise InputError(f"modality={manners.modality} listens: expected a recording, audio=…")
     # decoded once: for its length, its pauses, the transcript's offset, and every span that is listened to
-    recording = None if audio is None else Recording(audio)
+    recording = None if audio is None else DecodedFile(audio)
     duration = None if recording is None else recording.duration
     transcript = check_times(transcript, duration)
     if not transcript.utterances:
@@ -130,7 +130,7 @@ def enrich(
     )
 
 
-def _notes(transcript: Transcript, recording: Recording | None, settings: Settings) -> list[str]:
+def _notes(transcript: Transcript, recording: DecodedFile | None, settings: Settings) -> list[str]:
     notes = []
     if not transcript.has_end_times:
         notes.append("The transcript has no end times: they were guessed from the words and the next cue.")
@@ -166,7 +166,7 @@ def _estimates(
     estimator: Estimator,
     valence: ValenceMap,
     store: EmbeddingStore,
-    recording: Recording | None,
+    recording: DecodedFile | None,
     settings: Settings,
 ) -> list[Estimate]:
     """One an utterance, in their order."""
@@ -177,7 +177,7 @@ def _estimates(
         Clip(f"span {number}", heard, span.text or None, span.start_s, span.end_s)
         for number, span in enumerate(spans, start=1)
     ]
-    opinions = estimator.estimate(clips, store, recordings=[] if recording is None else [recording])
+    opinions = estimator.estimate(clips, store, decoded=[] if recording is None else [recording])
     utterances = transcript.utterances
     overlap = overlap_shares(utterances, transcript.excluded_times)
     views = {

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from extractors.decoded import DecodedFile
 from extractors.errors import InputError
 from extractors.pipeline import extract_to_store
-from extractors.recording import Recording
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Extractor
 from fusion.bundle import find_bundle
@@ -39,7 +39,7 @@ class Estimator(Protocol):
     @property
     def metrics(self) -> dict[str, Any]: ...
     def estimate(
-        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, decoded: Sequence[DecodedFile] = ()
     ) -> list[Opinion]: ...
 
 
@@ -76,9 +76,9 @@ class BundleEstimator:
         return self.predictor.info.metrics
 
     def estimate(
-        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, decoded: Sequence[DecodedFile] = ()
     ) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why. `recordings` are not decoded again."""
+        """An opinion a clip, in their order; what cannot be used says why. `decoded` are not decoded again."""
         shown = [
             replace(
                 clip,
@@ -87,9 +87,7 @@ class BundleEstimator:
             )
             for clip in clips
         ]
-        features, present, failed = self.predictor.encoders.features_of(
-            shown, store, max_failed=1.0, recordings=recordings
-        )
+        features, present, failed = self.predictor.encoders.features_of(shown, store, max_failed=1.0, decoded=decoded)
         everyone = frozenset(self.modalities)
         views = [everyone, *(frozenset([m]) for m in self.modalities if len(everyone) > 1)]
         seen = self.predictor.probabilities_shown(features, present, views)
@@ -128,10 +126,10 @@ class ClassEstimator:
             )
 
     def estimate(
-        self, clips: Sequence[Clip], store: EmbeddingStore, *, recordings: Sequence[Recording] = ()
+        self, clips: Sequence[Clip], store: EmbeddingStore, *, decoded: Sequence[DecodedFile] = ()
     ) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why. `recordings` are not decoded again."""
-        summary = extract_to_store(clips, self.extractor, store, max_failed=1.0, recordings=recordings)
+        """An opinion a clip, in their order; what cannot be used says why. `decoded` are not decoded again."""
+        summary = extract_to_store(clips, self.extractor, store, max_failed=1.0, decoded=decoded)
         reasons = {failure.id: failure.reason for failure in summary.failed}
         keys = [key for key in summary.keys if key is not None]
         scores = iter(store.read_scores(keys) if keys else np.zeros((0, len(self.labels)), np.float32))

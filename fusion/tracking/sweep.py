@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from extractors.errors import InputError
 from extractors.files import write_text
+from extractors.writable import check_writable_folder
 from fusion.tracking.best import BEST, write_best
 from fusion.tracking.jobs import Configuration, SweepJob, configurations, read_jobs, records, varied
 
@@ -42,15 +43,13 @@ class SweepRecord(Callback):
         self._began = time.monotonic()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse a folder that holds a sweep already: job 0 of this one would write over its job 0."""
+        """Refuse a folder that cannot be written, or that holds a sweep already."""
         folder = Path(str(config.hydra.sweep.dir))
-        if records(folder):
-            error = InputError(
-                f"hydra.sweep.dir: {folder} holds the jobs of an earlier sweep",
-                hint="Leave it to its default, which is a new folder. A study goes on with hydra.sweeper.storage=…",
-            )
+        try:
+            _check_folder(folder)
+        except InputError as error:
             sys.stderr.write(f"\nerror: {error}\n")  # Hydra turns what a callback raises into a warning
-            raise SystemExit(error.exit_code)
+            raise SystemExit(error.exit_code) from None
         folder.mkdir(parents=True, exist_ok=True)  # a study's database is made before any job is
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -92,6 +91,15 @@ def write_sweep(folder: Path, *, verb: str = "train") -> list[Configuration]:
         write_text(folder / SUMMARY, sweep_markdown(tried, note=HONEST))
         write_best(folder, tried[0], verb)
     return tried
+
+
+def _check_folder(folder: Path) -> None:
+    check_writable_folder(folder, "hydra.sweep.dir")
+    if records(folder):  # job 0 of this one would write over its job 0
+        raise InputError(
+            f"hydra.sweep.dir: {folder} holds the jobs of an earlier sweep",
+            hint="Leave it to its default, which is a new folder. A study goes on with hydra.sweeper.storage=…",
+        )
 
 
 def _record(config: DictConfig, returned: Any, completed: bool, seconds: float) -> SweepJob:

@@ -21,10 +21,11 @@ from rich.console import Console
 
 from extractors.errors import InputError
 from extractors.files import write_text
+from extractors.writable import check_writable_folder
 from fusion.alerts.alert import Alert
 from fusion.alerts.backtest import Backtest, backtest
 from fusion.alerts.labelled import LabelledEpisode, read_episodes
-from fusion.alerts.report import NOTICE, check_writable, read_alerts, write_alerts
+from fusion.alerts.report import NOTICE, read_alerts, write_alerts
 from fusion.alerts.rule import Rule
 from fusion.alerts.rules import read_rules
 from fusion.alerts.terminal import backtest_table
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.output) if cfg.output else run_dir
     if not isinstance(cfg.slack_s, int | float) or isinstance(cfg.slack_s, bool) or not cfg.slack_s >= 0:
         raise InputError(f"slack_s: expected seconds from 0, got {cfg.slack_s!r}")
-    check_writable(folder)
+    check_writable_folder(folder, "output")
     valence: ValenceMap | None
     if cfg.alerts is not None:
         alerts, rules, seconds, valence = _told_before(cfg)

@@ -9,8 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from extractors.errors import InputError
+from extractors.writable import check_writable_folder
 from fusion.cli import verb
-from fusion.command.places import check_writable
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,7 @@ def main(cfg: DictConfig) -> None:
 
     _check_numbers(cfg)
     folder = Path(cfg.output) if cfg.output else Path(HydraConfig.get().runtime.output_dir)
-    if folder.is_file():
-        raise InputError(f"output: expected a folder, got the file {folder}")
-    check_writable(folder / "comparison.html", "output", given=folder)
+    check_writable_folder(folder, "output")
     found = compare(
         _texts(cfg.folders),
         by=_texts(cfg.by),

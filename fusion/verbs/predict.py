@@ -15,8 +15,8 @@ from rich.text import Text
 
 from extractors.errors import InputError
 from extractors.files import write_text
+from extractors.writable import check_writable_file
 from fusion.cli import verb
-from fusion.command.places import check_writable
 from fusion.predictor import Prediction, Predictor
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def main(cfg: DictConfig) -> None:
     """Predict one clip (audio=, text=) or every row of a table (data.path=)."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     output = Path(cfg.output) if cfg.output else run_dir / "predictions.jsonl"
-    check_writable(output, "output")  # before the long work
+    check_writable_file(output, "output")  # before the long work
     predictor = Predictor.from_bundle(
         Path(cfg.bundle),
         trusted=tuple(cfg.trusted),

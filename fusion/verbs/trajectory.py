@@ -69,7 +69,8 @@ def main(cfg: DictConfig) -> None:
 
 def changes_table(found: Any, shown: int) -> Table:
     """The strongest changes, in order of time."""
-    from fusion.explore.trajectory.said import CAUTION, clock
+    from fusion.clock import clock
+    from fusion.explore.trajectory.said import CAUTION
 
     changes = found.strongest(shown)
     many = f"{len(found.changes)} change{'' if len(found.changes) == 1 else 's'}"

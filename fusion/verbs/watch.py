@@ -19,9 +19,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
+from extractors.writable import check_writable_folder
 from fusion.alerts.alert import Alert
 from fusion.alerts.engine import AlertEngine, in_order
-from fusion.alerts.report import NOTICE, alerts_json, check_writable, write_alerts
+from fusion.alerts.report import NOTICE, alerts_json, write_alerts
 from fusion.alerts.rule import Rule
 from fusion.alerts.terminal import alerts_table
 from fusion.cli import verb
@@ -50,7 +51,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.output) if cfg.output else run_dir
     rules = rules_of(cfg)  # what is wrong with them is known before anything heavy loads
     load_valence(cfg.valence)
-    check_writable(folder)
+    check_writable_folder(folder, "output")
     found = follow(watched(cfg, run_dir), rules, cfg.valence)
     files = write_alerts(folder, found.content, found.alerts)
     if found.alerts:

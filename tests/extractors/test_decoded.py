@@ -8,8 +8,8 @@ import soundfile
 
 import extractors.decode
 from extractors.audio import AudioError, load_audio
+from extractors.decoded import DecodedFile
 from extractors.pipeline import extract_to_store
-from extractors.recording import Recording
 from extractors.store import EmbeddingStore
 from extractors.types import Clip, Embedding
 
@@ -23,7 +23,7 @@ def noise(seconds: float, rate: int, channels: int = 1, scale: float = 0.2) -> n
 def test_spans_equal_those_that_are_decoded_alone(tmp_path, rate, suffix, subtype):
     path = tmp_path / f"x.{suffix}"
     soundfile.write(path, np.clip(noise(3, rate, 2), -1, 1), rate, subtype=subtype)
-    recording = Recording(path)
+    recording = DecodedFile(path)
     assert recording.duration == pytest.approx(3)
     for start, end in [(None, None), (0.0, 0.5), (0.333, 1.777), (2.5, None), (2.5, 3.05)]:
         alone = load_audio(path, start, end)
@@ -37,7 +37,7 @@ def test_a_float_file_beyond_full_scale_has_each_span_at_its_own_level(tmp_path)
     samples = noise(2, 16_000, scale=0.1)
     samples[20_000] = 4.0  # in the second half alone
     soundfile.write(tmp_path / "x.wav", samples, 16_000, subtype="FLOAT")
-    recording = Recording(tmp_path / "x.wav")
+    recording = DecodedFile(tmp_path / "x.wav")
     for start, end in [(0.0, 1.0), (1.0, 2.0)]:
         np.testing.assert_array_equal(recording.span(start, end), load_audio(tmp_path / "x.wav", start, end))
 
@@ -48,7 +48,7 @@ def test_the_same_spans_are_refused(tmp_path, start, end):
     with pytest.raises(AudioError) as alone:
         load_audio(tmp_path / "x.wav", start, end)
     with pytest.raises(AudioError) as cut:
-        Recording(tmp_path / "x.wav").span(start, end)
+        DecodedFile(tmp_path / "x.wav").span(start, end)
     assert cut.value.reason == alone.value.reason
 
 
@@ -78,7 +78,7 @@ def test_extraction_decodes_no_file_that_is_in_memory(tmp_path, monkeypatch):
         for start in (0.0, 0.7, 1.5)
     ]
     store, alone = EmbeddingStore(tmp_path / "store"), EmbeddingStore(tmp_path / "alone")
-    done = extract_to_store(clips, Mean(), store, recordings=[Recording(tmp_path / "a.wav")])
+    done = extract_to_store(clips, Mean(), store, decoded=[DecodedFile(tmp_path / "a.wav")])
     assert decoded == [str(tmp_path / "b.wav")] * 3
     twice = extract_to_store(clips, Mean(), alone)
     assert done.keys == twice.keys, "what is stored is known by its content, however it was read"

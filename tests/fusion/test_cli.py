@@ -55,7 +55,10 @@ def emofuse(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]
         (["train", "--batch_size=3"], "written key=value, without dashes: batch_size=3"),
         (["train", "ok.csv"], "ok.csv: expected key=value"),
         (["train", "data.path=x.csv", "hydra.run.dir=file/run"], "Give another with hydra.run.dir=FOLDER"),
-        (["train", "-m", "seed=1,2", "data.path=x.csv", "hydra.sweep.dir=file/run"], "hydra.sweep.dir=FOLDER"),
+        (
+            ["train", "-m", "seed=1,2", "data.path=x.csv", "hydra.sweep.dir=file/run"],
+            "hydra.sweep.dir=file/run cannot be written",
+        ),
         (
             ["extract", "data.path=ok.csv", "modalities=[text]", "store.path=file/s"],
             "Give another with store.path=FOLDER",

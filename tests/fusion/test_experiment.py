@@ -11,8 +11,9 @@ from extractors.errors import InputError
 from fusion.data.splits import GroupKFold
 from fusion.deliver import everything
 from fusion.engines.sequential import SequentialEngine
-from fusion.experiment import pooled, pooled_shown, run_trials, training_notes, validation_score
+from fusion.experiment import run_trials
 from fusion.fitted import digest_of
+from fusion.trials import pooled, pooled_shown, training_notes, validation_score
 
 
 class Counted(SequentialEngine):

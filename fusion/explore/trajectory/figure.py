@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from fusion.clock import clock, tick_step
 from fusion.evaluation.plots import FAINT, GRID, INK
 from fusion.explore.colours import CYCLE, colours_of, hatches_of
 from fusion.explore.trajectory.decimate import bucketed, steps_of
 from fusion.explore.trajectory.path_panel import draw_paths, panels_of
 from fusion.explore.trajectory.result import Change, Trajectory
-from fusion.explore.trajectory.said import CAUTION, UNIT, clock, method, no_classes, short, tick_step
+from fusion.explore.trajectory.said import CAUTION, UNIT, method, no_classes, short
 
 MOST_POINTS = 2_000  # across; the picture has about as many pixels
 MOST_TICKS = 12  # of time

@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from extractors.errors import InputError
 from extractors.files import write_bytes, write_text
-from fusion.alerts.report import check_writable
 from fusion.evaluation.plots import png
 from fusion.explore.trajectory.figure import course_figure
 from fusion.explore.trajectory.page import page_of
@@ -17,6 +15,7 @@ from fusion.explore.trajectory.tables import changes_table, path_table, rows_tab
 from fusion.explore.trajectory.tracks.eaf import eaf
 from fusion.explore.trajectory.tracks.rttm import rttm
 from fusion.explore.trajectory.tracks.textgrid import textgrid
+from fusion.output_folder import check_output_folder
 
 ABOUT = "trajectory.json"
 NAMES = (
@@ -31,20 +30,8 @@ def check_folder(folder: Path, inputs: Sequence[Path] = ()) -> str | None:
     Raises InputError where the folder cannot be written to, holds files of these names that are of no earlier course, or
     where an input would be written over.
     """
-    if folder.is_file():
-        raise InputError(f"output: expected a folder, got the file {folder}")
-    check_writable(folder)
-    there = [folder / name for name in NAMES if (folder / name).exists()]
-    resolved = {path.resolve() for path in there}
-    if taken := [str(path) for path in inputs if path.resolve() in resolved]:
-        raise InputError("output: what is read would be written over", taken, hint="Give another folder: output=…")
     earlier = _course_in(folder)
-    if there and earlier is None:
-        raise InputError(
-            f"output: {folder} holds files of other origin, which would be written over",
-            [path.name for path in there],
-            hint="Give another folder: output=…, or move them.",
-        )
+    check_output_folder(folder, NAMES, ours=earlier is not None, inputs=inputs)
     return earlier
 
 

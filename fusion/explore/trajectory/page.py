@@ -14,10 +14,11 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from extractors.types import Float32
+from fusion.clock import TICK_STEPS, clock
 from fusion.explore.colours import CYCLE, colours_of
 from fusion.explore.trajectory.decimate import bucketed
 from fusion.explore.trajectory.result import Float64, Trajectory
-from fusion.explore.trajectory.said import CAUTION, TICK_STEPS, UNIT, clock, method, no_classes
+from fusion.explore.trajectory.said import CAUTION, UNIT, method, no_classes
 from fusion.explore.trajectory.tables import per_speaker
 from fusion.explore.trajectory.tracks.eaf import relative_url
 from fusion.explore.trajectory.voices import per_step

@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from fusion.clock import clock, tick_step
 from fusion.evaluation.plots import FAINT
 from fusion.explore.trajectory.decimate import bucketed
 from fusion.explore.trajectory.result import Change, Float64, Trajectory
-from fusion.explore.trajectory.said import UNIT, clock, short, tick_step
+from fusion.explore.trajectory.said import UNIT, short
 from fusion.explore.trajectory.voices import per_step
 
 MOST_PANELS = 2  # speakers with a panel, those who speak most

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
+from fusion.clock import clock
 from fusion.meeting.alignment.types import Evidence
 from fusion.meeting.minutes.tokens import tokens
 from fusion.meeting.minutes.types import Citation
@@ -139,12 +140,3 @@ class _Spoken:
 
 def _distance(one: Evidence, other: Evidence) -> float:
     return max(one.start_s - other.end_s, other.start_s - one.end_s, 0.0)
-
-
-def clock(time_s: float) -> str:
-    """
-    >>> clock(18.4), clock(3723)
-    ('0:18', '1:02:03')
-    """
-    minutes, rest = divmod(int(time_s), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

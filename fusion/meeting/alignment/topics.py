@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 
 from extractors.errors import InputError
 from extractors.types import Extractor
-from fusion.meeting.alignment.cited import clock
+from fusion.clock import clock
 from fusion.meeting.alignment.windows import Piece, Window, make_pieces, make_windows
 from fusion.meeting.minutes.render import Draft, render
 from fusion.meeting.minutes.tokens import tokens

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fusion.clock import clock
 from fusion.meeting.minutes.citations import seconds
 from fusion.meeting.minutes.render import Draft, render
 from fusion.meeting.minutes.types import Citation, Minutes
@@ -82,7 +83,7 @@ def _drafts(groups: list[tuple[str, list[Highlight]]], guess: Unit) -> Iterator[
             scale = 1e-3 if (highlight.unit or guess) == "ms" else 1.0
             start_s = highlight.start * scale
             end_s = None if highlight.end is None or highlight.end <= highlight.start else highlight.end * scale
-            text = _clock(start_s) if end_s is None else f"{_clock(start_s)}–{_clock(end_s)}"
+            text = clock(start_s) if end_s is None else f"{clock(start_s)}–{clock(end_s)}"
             yield Draft(highlight.text, citations=(Citation("time", text, start_s, end_s),))
 
 
@@ -119,9 +120,3 @@ def _number(value: Any) -> float | None:
         except ValueError:
             return None
     return float(value) if isinstance(value, int | float) and math.isfinite(value) and 0 <= value < 1e12 else None
-
-
-def _clock(time_s: float) -> str:
-    whole = int(time_s)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"

@@ -7,11 +7,11 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from extractors.files import write_bytes
+from fusion.clock import clock
 from fusion.meeting.manners import BANNER
 from fusion.meeting.meeting import Item, Meeting
 from fusion.meeting.minutes import annotate_markdown
 from fusion.meeting.outputs.card import method_card
-from fusion.meeting.outputs.timeline import clock_short
 from fusion.meeting.outputs.words import not_found, says
 
 CLOSINGS = ("-->", "```", "~~~", "</script>", "</style>", "</pre>", "</textarea>", "?>", "]]>")
@@ -58,5 +58,5 @@ def badge(item: Item) -> str:
         return ""
     if not item.aligned.found:
         return not_found(item)
-    when = f"{clock_short(best.start_s)}–{clock_short(best.end_s)}"
+    when = f"{clock(best.start_s)}–{clock(best.end_s)}"
     return f"{says(item.pooled)} · {item.pooled.counted} utterances · {when} · estimated"

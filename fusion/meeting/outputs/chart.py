@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fusion.clock import clock, tick_step
 from fusion.meeting.estimate import Estimate
 from fusion.meeting.meeting import Meeting
-from fusion.meeting.outputs.timeline import clock_short, smooth_valence, tick_step, topic_rows
+from fusion.meeting.outputs.timeline import smooth_valence, topic_rows
 from fusion.meeting.outputs.words import says
 
 WIDTH = 1000.0  # user units; the page scales them
@@ -81,7 +82,7 @@ def chart_of(meeting: Meeting, row_at: dict[str, str]) -> Chart:
     for window in meeting.windows:
         pooled = window.pooled
         left, wide = x(window.start_s), max(x(window.end_s) - x(window.start_s), 0.5)
-        when = f"{clock_short(window.start_s)} to {clock_short(window.end_s)}"
+        when = f"{clock(window.start_s)} to {clock(window.end_s)}"
         if pooled.valence is None:
             bands.append(Box(left, 0, wide, VALENCE, f"{when}: {pooled.withheld or 'no valence'}", label="nothing"))
             continue
@@ -112,13 +113,13 @@ def chart_of(meeting: Meeting, row_at: dict[str, str]) -> Chart:
             0,
             max(x(alert.end_s) - x(alert.start_s), 2.0),
             VALENCE,
-            f"alert {alert.rule}: {clock_short(alert.start_s)} to {clock_short(alert.end_s)}",
+            f"alert {alert.rule}: {clock(alert.start_s)} to {clock(alert.end_s)}",
             f"alert-{number}",
         )
         for number, alert in enumerate(meeting.alerts, start=1)
     ]
     step = tick_step(meeting.duration_s)
-    ticks = [(x(at), clock_short(at)) for at in np.arange(0, meeting.duration_s + 1e-9, step).tolist()]
+    ticks = [(x(at), clock(at)) for at in np.arange(0, meeting.duration_s + 1e-9, step).tolist()]
     return Chart(
         WIDTH, height, LEFT, y(0), VALENCE, ticks, bands, means, _curve(meeting, x, y), lanes, topics, under, alerts
     )
@@ -153,7 +154,7 @@ def _lanes(meeting: Meeting, row_at: dict[str, str], x) -> list[Lane]:  # type: 
 def _box(estimate: Estimate, row_at: dict[str, str], x, top: float) -> Box:  # type: ignore[no-untyped-def]
     said = estimate.utterance
     shown = "no estimate" if estimate.label is None else f"{estimate.label} {estimate.confidence:.2f}"
-    title = f"{clock_short(said.start_s)} {said.speaker or ''}: {shown}"
+    title = f"{clock(said.start_s)} {said.speaker or ''}: {shown}"
     wide = max(x(said.end_s) - x(said.start_s), 0.6)
     return Box(x(said.start_s), top + 2, wide, LANE - 4, title, row_at[said.id], estimate.label or "nothing")
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from extractors.files import write_text
+from fusion.clock import clock
 from fusion.meeting.manners import AT_WORK, BANNER
 from fusion.meeting.meeting import Meeting
 from fusion.meeting.outputs.chart import chart_of, label_marks
-from fusion.meeting.outputs.timeline import clock_short
 from fusion.meeting.outputs.words import figure, not_found, percent, says, signed, whose
 
 SURE = 0.6  # confidence from which a row is not drawn pale
@@ -42,7 +42,7 @@ def render(meeting: Meeting, folder: Path) -> str:
         trim_blocks=True,
     )
     words = {"signed": signed, "percent": percent, "says": says, "not_found": not_found, "figure": figure}
-    environment.filters |= {"clock": clock_short, **words}
+    environment.filters |= {"clock": clock, **words}
     return environment.get_template("report.html.jinja").render(
         meeting=meeting,
         whose=whose,

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from extractors.files import write_bytes
+from fusion.clock import clock, tick_step
 from fusion.explore.colours import colours_of, hatches_of
 from fusion.meeting.estimate import Estimate
 from fusion.meeting.manners import BANNER
@@ -72,7 +73,7 @@ def draw_timeline(meeting: Meeting, path: Path) -> Path:
         if meeting.topics:
             _topics(axes[-1], meeting.topics)
         axes[-1].xaxis.set_major_locator(MultipleLocator(tick_step(meeting.duration_s)))
-        axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_short(seconds)))
+        axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         axes[-1].set_xlim(0, max(meeting.duration_s, 1.0))
         axes[-1].set_xlabel("time")
         figure.suptitle(meeting.title, fontsize=10, x=0.01, ha="left", parse_math=False)
@@ -104,26 +105,6 @@ def topic_rows(topics: Sequence[Topic]) -> list[int]:
         rows[row] += topic.spans
         found.append(row)
     return found
-
-
-def tick_step(duration: float) -> float:
-    """Seconds between ticks that people can count in: at most ten over the recording.
-
-    >>> tick_step(50), tick_step(3600), tick_step(4 * 3600)
-    (5, 600, 1800)
-    """
-    steps = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600)
-    return next((step for step in steps if duration / step <= 10), 7200)
-
-
-def clock_short(seconds: float) -> str:
-    """
-    >>> clock_short(65), clock_short(3725)
-    ('1:05', '1:02:05')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _valence(axis: Axes, meeting: Meeting) -> None:

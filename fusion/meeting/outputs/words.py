@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fusion.clock import clock
 from fusion.meeting.meeting import Item
-from fusion.meeting.outputs.timeline import clock_short
 from fusion.meeting.pooling import NOT_FOUND, Pooled
 
 
@@ -54,7 +54,7 @@ def not_found(item: Item) -> str:
     'not found in what was said'
     """
     best = item.aligned.best
-    return NOT_FOUND if best is None else f"{NOT_FOUND}; its section is around {clock_short(best.start_s)}"
+    return NOT_FOUND if best is None else f"{NOT_FOUND}; its section is around {clock(best.start_s)}"
 
 
 def whose(scope: str, name: str | None) -> str:

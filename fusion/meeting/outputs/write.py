@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from extractors.errors import InputError
 from extractors.files import write_text
-from fusion.alerts.report import check_writable
 from fusion.meeting.meeting import Meeting, publish
 from fusion.meeting.outputs.annotated import write_annotated
 from fusion.meeting.outputs.captions import write_captions
@@ -18,6 +16,7 @@ from fusion.meeting.outputs.data import SCHEMA, meeting_data
 from fusion.meeting.outputs.report import write_report
 from fusion.meeting.outputs.tables import write_alerts, write_utterances
 from fusion.meeting.outputs.timeline import draw_timeline
+from fusion.output_folder import check_output_folder
 
 Writer = Callable[[Meeting, Path], Path]
 MINUTES = "minutes.annotated.md"
@@ -30,17 +29,7 @@ def check_folder(folder: str | Path, inputs: Sequence[Path] = ()) -> None:
     The files of an earlier meeting are replaced: its meeting.json says that they are ones.
     """
     folder = Path(folder)
-    check_writable(folder)
-    outputs = [folder / name for name in (*_WRITERS, MINUTES)]
-    there = {path.resolve() for path in outputs if path.exists()}
-    if taken := [str(path) for path in inputs if path.resolve() in there]:
-        raise InputError("output: what is read would be written over", taken, hint="Give another folder: output=…")
-    if there and not _is_ours(folder / "meeting.json"):
-        names = sorted(path.name for path in there)
-        raise InputError(
-            f"output: {folder} holds files of other origin, which would be written over", names,
-            hint="Give another folder: output=…, or move them.",
-        )  # fmt: skip
+    check_output_folder(folder, (*_WRITERS, MINUTES), ours=_is_ours(folder / "meeting.json"), inputs=inputs)
 
 
 def _is_ours(path: Path) -> bool:

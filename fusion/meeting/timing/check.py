@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from extractors.errors import InputError
+from fusion.clock import clock
 from fusion.meeting.timing.overlap import overlap_shares
 from fusion.meeting.transcript import LeftOut, Transcript, Utterance
 from fusion.meeting.transcripts.assemble import spoken_seconds
@@ -63,9 +64,9 @@ def _check_unit(transcript: Transcript, said: Sequence[Utterance], audio_seconds
     too_long = audio_seconds is None or last > audio_seconds + TOLERANCE
     thousandfold = audio_seconds is not None and THOUSANDFOLD[0] < last / audio_seconds < THOUSANDFOLD[1]
     if too_long and (rate > SLOW if known else thousandfold):
-        against = f" and the recording lasts {_clock(audio_seconds)}" if audio_seconds is not None else ""
+        against = f" and the recording lasts {clock(audio_seconds)}" if audio_seconds is not None else ""
         raise InputError(
-            f"the transcript's times look like milliseconds taken for seconds: it ends at {_clock(last)}{against}",
+            f"the transcript's times look like milliseconds taken for seconds: it ends at {clock(last)}{against}",
             hint='Say so: columns={"unit": "ms"} for a CSV or JSON Lines; other formats have their unit fixed, so the '
             "file was changed after it was made.",
         )
@@ -82,7 +83,7 @@ def _check_end(transcript: Transcript, said: Sequence[Utterance], audio_seconds:
         return
     after = sum(u.end_s > audio_seconds + TOLERANCE for u in said)
     raise InputError(
-        f"the transcript ends after its recording: at {_clock(last)}, and the recording lasts {_clock(audio_seconds)}",
+        f"the transcript ends after its recording: at {clock(last)}, and the recording lasts {clock(audio_seconds)}",
         [
             f"{after:,} of {len(said):,} utterances end more than {TOLERANCE:g} s after it",
             f"its times would have to be shifted by {audio_seconds - last:.1f} s or more to fit"
@@ -98,7 +99,7 @@ def _warn_of_length(transcript: Transcript, audio_seconds: float) -> None:
     if said_to_be and abs(said_to_be - audio_seconds) > max(5.0, 0.05 * audio_seconds):
         log.warning(
             "The transcript says its recording lasts %s, this one lasts %s: is it the same?",
-            _clock(said_to_be), _clock(audio_seconds),
+            clock(said_to_be), clock(audio_seconds),
         )  # fmt: skip
 
 
@@ -110,8 +111,3 @@ def _clipped(utterance: Utterance, audio_seconds: float) -> Utterance:
 
 def _flagged(utterance: Utterance, flag: str) -> Utterance:
     return utterance if flag in utterance.flags else replace(utterance, flags=(*utterance.flags, flag))
-
-
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -12,7 +12,8 @@ import pytest
 from omegaconf import OmegaConf
 from scipy.special import softmax
 
-from fusion.evaluation.results import build_results, write_predictions, write_results
+from fusion.evaluation.result_files import write_predictions, write_results
+from fusion.evaluation.results import build_results
 from fusion.evaluation.scored import Scored
 
 Runs = Callable[..., Path]

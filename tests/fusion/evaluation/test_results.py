@@ -12,7 +12,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from fusion.evaluation.bootstrap import paired_difference
 from fusion.evaluation.metrics import METRICS, evaluate
-from fusion.evaluation.results import baselines, build_results, write_predictions, write_results
+from fusion.evaluation.result_files import write_predictions, write_results
+from fusion.evaluation.results import baselines, build_results
 from fusion.evaluation.scored import Scored
 from fusion.evaluation.tables import footnotes
 

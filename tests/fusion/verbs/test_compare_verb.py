@@ -10,7 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 from scipy.special import softmax
 
-from fusion.evaluation.results import build_results, write_predictions, write_results
+from fusion.evaluation.result_files import write_predictions, write_results
+from fusion.evaluation.results import build_results
 from fusion.evaluation.scored import Scored
 
 
@@ -77,7 +78,10 @@ def test_a_sweep_whose_folder_has_a_comma_and_a_space(emofuse, sweep) -> None:
         (["sweep, all", "draws=many"], "draws: expected a number, got many"),
         (["sweep, all", "by_=[age]"], "did you mean by?"),
         (["sweep, all", "unfinished=keep"], "expected refuse or skip"),
-        (["sweep, all", "output=sweep, all/0/results.json"], "output: expected a folder, got the file"),
+        (
+            ["sweep, all", "output=sweep, all/0/results.json"],
+            "output=sweep, all/0/results.json cannot be written: sweep, all/0/results.json is a file",
+        ),
     ],
 )
 def test_mistakes_are_named_and_leave_with_2(emofuse, sweep, arguments, words) -> None:

@@ -100,7 +100,7 @@ def test_text_and_both(emofuse, manifest, tmp_path) -> None:
         ),
         (["export=numpy"], "did you mean npy?"),
         (["export=npy", "export.modality=text"], "modalities=['speech'] computes none"),
-        (["export=npy", "export.path=m.csv"], "m.csv is a file, not a folder"),
+        (["export=npy", "export.path=m.csv"], "export.path=m.csv cannot be written: m.csv is a file"),
         (["export=webui", "export.modality=text"], "export.modality: no such key"),
         (["data=features", "data.path=x.npz"], "extract needs a manifest"),
     ],

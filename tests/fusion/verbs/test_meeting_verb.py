@@ -13,14 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import torch
 
 import extractors.audio
 from extractors import AcousticExtractor, SentenceTransformerExtractor
-from fusion.bundle import BundleInfo, save_bundle
-from fusion.heads.gated import GatedHead
 from fusion.meeting.minutes import strip_annotations
-from fusion.model import FusionModel
+from tests.fusion.random_bundle import save_random_bundle
 
 SAMPLE = Path(str(files("fusion"))).parent / "samples" / "meeting"
 PURPOSE = "purpose=own_recordings"
@@ -30,23 +27,9 @@ WIDE = ("modality=both", "per_person=true", "acknowledge_restrictions=true")
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
     """A head with random weights over the real acoustic and text encoders."""
-    torch.manual_seed(0)
-    speech, text = AcousticExtractor(), SentenceTransformerExtractor()
-    dims = {"speech": speech.dim, "text": text.dim}
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    model = FusionModel(GatedHead(dims=dims, num_classes=3, width=8))
-    targets = {
-        "speech": {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0},
-        "text": {"_target_": "extractors.text.SentenceTransformerExtractor", "model": "all-MiniLM-L6-v2"},
-    }
-    encoders = {
-        m: {"config": targets[m], "fingerprint": e.fingerprint, "describe": e.describe()}
-        for m, e in (("speech", speech), ("text", text))
-    }
-    info = BundleInfo(
-        labels=("angry", "content", "sad"), dims=dims, encoders=encoders, head=head, prior=(0.3, 0.3, 0.4)
-    )
-    return save_bundle(tmp_path_factory.mktemp("bundle") / "bundle", model, info, "card")
+    both = [AcousticExtractor(), SentenceTransformerExtractor()]
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    return save_random_bundle(folder, both, ("angry", "content", "sad"), (0.3, 0.3, 0.4))
 
 
 @pytest.fixture
@@ -168,7 +151,7 @@ def test_a_person_alone_is_not_shown_as_a_pool(meeting, tmp_path):
         ([f"minutes={SAMPLE / 'call.vtt'}"], "got captions"),
         ([f"minutes={SAMPLE / 'call.flac'}"], "is a recording"),
         ([f"rttm={SAMPLE / 'call.vtt'}"], "not a line of it is RTTM"),
-        (["output=/proc/nowhere"], "cannot write to /proc/nowhere"),
+        (["output=/proc/nowhere"], "output=/proc/nowhere cannot be written"),
         (["anonymize=false"], "did you mean anonymise?"),
     ],
 )

@@ -11,13 +11,11 @@ import pytest
 import soundfile
 
 from extractors import AcousticExtractor, EmbeddingStore
-from fusion.bundle import BundleInfo, save_bundle
 from fusion.data.sources import ManifestSource
 from fusion.explore.sources import EncoderVectors
 from fusion.explore.space import Space
 from fusion.explore.templates import Templates, save_templates
-from fusion.heads.gated import GatedHead
-from fusion.model import FusionModel
+from tests.fusion.random_bundle import save_random_bundle
 
 ACOUSTIC = ("templates", "speech=acoustic", "space=standardized")
 
@@ -89,15 +87,7 @@ def test_made_and_used(emofuse, tmp_path) -> None:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A head of random weights over the real acoustic encoder."""
-    encoder = AcousticExtractor()
-    head = {"_target_": "fusion.heads.gated.GatedHead", "_partial_": True, "width": 8}
-    model = FusionModel(GatedHead(dims={"speech": encoder.dim}, num_classes=2, width=8))
-    config = {"_target_": "extractors.acoustic.AcousticExtractor", "pitch_min": 60.0, "pitch_max": 500.0}
-    encoders = {"speech": {"config": config, "fingerprint": encoder.fingerprint, "describe": encoder.describe()}}
-    info = BundleInfo(
-        labels=("low", "high"), dims={"speech": encoder.dim}, encoders=encoders, head=head, prior=(0.5, 0.5)
-    )
-    return save_bundle(tmp_path / "my-run" / "bundle", model, info, "card")
+    return save_random_bundle(tmp_path / "my-run" / "bundle", [AcousticExtractor()], ("low", "high"), (0.5, 0.5))
 
 
 def test_one_clip_as_a_bundle_fuses_it(emofuse, made, bundle, tmp_path) -> None:

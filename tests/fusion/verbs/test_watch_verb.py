@@ -240,8 +240,8 @@ def test_a_bundle_that_reads_and_hears(run, recording, tmp_path) -> None:
         (["data=features", "data.path=x.npz"], "data: expected a manifest"),
         (["scores=scores.csv", "tau=3"], "tau: no such key"),
         (["scores=scores.csv", "settings=meeting"], "settings: expected a mapping"),
-        (["scores=scores.csv", "output=scores.csv"], "output: cannot write to scores.csv"),
-        (["scores=scores.csv", "output=/proc/nowhere"], "output: cannot write to /proc/nowhere"),
+        (["scores=scores.csv", "output=scores.csv"], "output=scores.csv cannot be written: scores.csv is a file"),
+        (["scores=scores.csv", "output=/proc/nowhere"], "output=/proc/nowhere cannot be written"),
         (["scores=ms.csv", "when=angry > 0.5"], "are these milliseconds?"),
     ],
 )

@@ -63,7 +63,7 @@ def test_highlights_of_many_shapes_cite_the_same_span(content: object) -> None:
 def test_badges_go_beside_rendered_items() -> None:
     minutes = parse_minutes(json.dumps([{"text": "1. <i>Prices</i> _up_", "start": 18}]))
     copy = annotate_markdown(minutes, {"item-1": "+0.3"})
-    assert "- 1\\. \\<i\\>Prices\\</i\\> \\_up\\_ (00:18) ⟦+0.3⟧\n" in copy
+    assert "- 1\\. \\<i\\>Prices\\</i\\> \\_up\\_ (0:18) ⟦+0.3⟧\n" in copy
     assert strip_annotations(copy) == minutes.source
 
 
