@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+import torch._dynamo.testing
 from torch import Tensor
+from torch.nn.attention.flex_attention import flex_attention
 
 from extractors.emotion2vec.architecture import build_module
 from extractors.emotion2vec.attention import alibi_slopes, packed_attention
@@ -42,8 +44,6 @@ def places(layout: Layout) -> Tensor:
 
 
 def eager_flex(layout: Layout, slopes: Tensor, scale: float, _: torch.dtype) -> Callable[[Tensor], Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention
-
     return flex_attention_of(layout, slopes, scale, kernel=flex_attention)
 
 
@@ -73,6 +73,22 @@ def test_the_block_mask_has_the_tiles_that_hold_a_pair_and_no_others(layout: Lay
     for start, stop in layout.spans:
         needed[start // BLOCK : -(-stop // BLOCK), start // BLOCK : -(-stop // BLOCK)] = True
     assert torch.equal(tiles, needed)
+
+
+def test_packs_of_any_kind_share_one_compilation() -> None:
+    """On CUDA each compilation takes seconds; after a few of them torch gives up, and the whole table is laid out."""
+    compiler = torch._dynamo.testing.CompileCounter()
+    kernel = torch.compile(flex_attention, dynamic=True, backend=compiler)
+    for number in range(8):
+        layout = Layout(frames=tuple(range(100, 190 + 37 * number, 40)), slots=10, extra=10)
+        slopes = alibi_slopes(HEADS) * (1 + number)
+        with torch.inference_mode():
+            found = flex_attention_of(layout, slopes, SCALE, kernel)(torch.randn(layout.tokens, 3, HEADS, WIDTH))
+        assert found.shape == (layout.tokens, HEADS * WIDTH)
+        assert compiler.frame_count == 1
+    small = Layout(frames=(20,), slots=10, extra=10)  # a single tile is a case of its own
+    flex_attention_of(small, slopes, SCALE, kernel)(torch.randn(small.tokens, 3, HEADS, WIDTH))
+    assert compiler.frame_count <= 2
 
 
 @pytest.mark.parametrize("heads", [1, 4, 12, 16])
