@@ -15,7 +15,6 @@ import argparse
 import logging
 import multiprocessing
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +98,6 @@ def _peak(model: Path, paths: Sequence[Path], store: Path, precision: str) -> di
     Path("/proc/self/clear_refs").write_text(
         "5", encoding="utf-8"
     )  # the peak from here on: loading maps the whole file
-    start = time.perf_counter()
     clips = [Clip(path.stem, audio=path) for path in paths]
     summary = extract_to_store(clips, extractor, EmbeddingStore(store))
     if summary.new != len(paths):
@@ -108,7 +106,6 @@ def _peak(model: Path, paths: Sequence[Path], store: Path, precision: str) -> di
         "peak_gib": _process_gib(),
         "peak_of_loading_gib": loaded,
         "audio_seconds": round(summary.audio_seconds),
-        "seconds": round(time.perf_counter() - start),
         "max_tokens": extractor.encoder.max_tokens,
     }
     if extractor.device.startswith("cuda"):
