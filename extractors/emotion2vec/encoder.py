@@ -122,7 +122,9 @@ class PackedEncoder:
                     frames = torch.stack([part.mean(dim=1) for part in frames.split(sizes, dim=1)], dim=1)
                     sizes = [1] * len(pack)
                 return _Pending(pack, sizes, *_to_host(frames))
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
             if len(pack) == 1:
                 error.add_note(
                     f"One utterance of {layout.frames[0] / 50:.0f} s alone exceeds the memory: cut it in windows."
@@ -170,6 +172,11 @@ def _to_host(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     ready = torch.cuda.Event()
     ready.record(torch.cuda.current_stream(frames.device))
     return host, ready
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out, also where a library of CUDA's wanted some for itself and says so in its own way."""
+    return isinstance(error, torch.OutOfMemoryError) or "STATUS_ALLOC_FAILED" in str(error)
 
 
 def _check_settings(module: nn.Module, device: torch.device, precision: str, max_tokens: int | str) -> None:

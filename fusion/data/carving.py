@@ -18,8 +18,11 @@ SPEAKER_HINT = (
 def carve(
     table: FeatureTable, train: Index, val: float, seed: int | Sequence[int], *, by: str | None = None
 ) -> tuple[Index, Index, str]:
-    """Validation rows out of the training rows: in whole speakers; where that cannot be, in whole groups of the column
-    `by`, or in whole sentences.
+    """Validation rows out of the training rows, about the share `val` of them: in whole speakers; where that cannot be, in
+    whole groups of the column `by`, or in whole sentences.
+
+    Returns the rows that train, those that validate, and a sentence that says how. Raises InputError where the rows
+    are of one speaker, group or sentence alone.
     """
     speakers = table.rows["speaker"].iloc[train] if known(table, "speaker") else None
     if speakers is not None and speakers.notna().all() and speakers.nunique() > 1:

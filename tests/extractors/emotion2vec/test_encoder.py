@@ -226,13 +226,19 @@ def test_long_clips_need_memory_by_their_length_not_its_square(
     module.alibi_biases.clear()  # FunASR would keep 144 MB
 
 
-def pack_sizes(encoder: PackedEncoder, limit: float = float("inf")) -> tuple[list[int], Any]:
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory")
+CUBLAS = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+
+def pack_sizes(
+    encoder: PackedEncoder, limit: float = float("inf"), error: RuntimeError = OUT_OF_MEMORY
+) -> tuple[list[int], Any]:
     """Tokens of each pack that runs; packs above `limit` run out of memory, as they would on a GPU."""
     sizes: list[int] = []
 
     def hook(_: nn.Module, inputs: tuple[Tensor, Layout, Any]) -> None:
         if inputs[1].tokens > limit:
-            raise torch.OutOfMemoryError(f"CUDA out of memory: {inputs[1].tokens} tokens")
+            raise error
         sizes.append(inputs[1].tokens)
 
     return sizes, encoder.network.register_forward_pre_hook(hook)
@@ -245,11 +251,12 @@ def test_memory_depends_on_the_budget_not_on_the_number_of_clips(module: Any) ->
     assert sizes == [256] * 10  # four clips of 59 tokens each, rounded up
 
 
-def test_out_of_memory_halves_the_budget_and_nothing_is_lost(module: Any) -> None:
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, CUBLAS], ids=["torch", "cublas"])
+def test_out_of_memory_halves_the_budget_and_nothing_is_lost(module: Any, error: RuntimeError) -> None:
     waves = make_waves([16_000, 400, 50_000, 9_000, 30_000, 64_000, 20_000, 800])
     expected = PackedEncoder(module).encode(waves)
     encoder = PackedEncoder(module, max_tokens=2048)
-    sizes, hook = pack_sizes(encoder, limit=260)
+    sizes, hook = pack_sizes(encoder, limit=260, error=error)
     found = encoder.encode(waves)
     assert max(sizes) <= 260
     assert encoder.max_tokens <= 260 * 2
@@ -266,6 +273,14 @@ def test_one_utterance_that_never_fits_is_an_error(module: Any) -> None:
     pack_sizes(encoder, limit=100)
     with pytest.raises(torch.OutOfMemoryError):
         encoder.encode(make_waves([64_000, 400]))
+
+
+def test_other_errors_are_not_taken_for_it(module: Any) -> None:
+    encoder = PackedEncoder(module, max_tokens=2048)
+    pack_sizes(encoder, limit=100, error=RuntimeError("CUDA error: an illegal memory access was encountered"))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        encoder.encode(make_waves([64_000, 400]))
+    assert encoder.max_tokens == 2048
 
 
 @pytest.mark.parametrize("precision", ["int8", "bfloat16"])
