@@ -55,7 +55,7 @@ def main() -> None:
             f"{FEW:,} clips": clips[:FEW],
             f"{options.clips:,} clips": clips,
             "a minute": [minute],
-            f"{options.hours:g} hours": [long],
+            f"{options.hours:g} h": [long],
         }.items():
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 runs[name] = pool.apply(_peak, (model, paths, Path(scratch, f"store {name}"), options.precision))
@@ -94,10 +94,9 @@ def _write_recording(path: Path, minutes: int) -> None:
 def _peak(model: Path, paths: Sequence[Path], store: Path, precision: str) -> dict[str, Any]:
     logging.disable(logging.WARNING)
     extractor = Emotion2vecExtractor(str(model), device="auto", precision=precision)  # type: ignore[arg-type]
+    _ = extractor.fingerprint  # waits for the hash of the weights, which reads the whole file
     loaded = _process_gib()
-    Path("/proc/self/clear_refs").write_text(
-        "5", encoding="utf-8"
-    )  # the peak from here on: loading maps the whole file
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # from here on the peak is that of encoding
     clips = [Clip(path.stem, audio=path) for path in paths]
     summary = extract_to_store(clips, extractor, EmbeddingStore(store))
     if summary.new != len(paths):
@@ -114,9 +113,8 @@ def _peak(model: Path, paths: Sequence[Path], store: Path, precision: str) -> di
 
 
 def _process_gib() -> float:
-    status = Path("/proc/self/status").read_text(
-        encoding="utf-8"
-    )  # not `getrusage`: a child inherits its parent's peak there
+    # not `getrusage`: on Linux a child inherits its parent's peak there
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return round(int(status.partition("VmHWM:")[2].split()[0]) * 1024 / GIB, 2)
 
 

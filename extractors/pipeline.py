@@ -61,7 +61,7 @@ def extract_to_store(
     frames        : keep the sequences too; an embedding stored without counts as missing
     workers       : threads that decode; None: as many as cores, up to 16
     batch_budget  : seconds of audio, or characters, per call of `extract`; None: steered to about 2 s of work
-    decoded    : files that are in memory already: their clips are cut from there and not decoded again
+    decoded       : files that are in memory already: their clips are cut from there and not decoded again
     progress      : a bar on a terminal, otherwise a log line every 10 s
 
     Raises `TooManyFailuresError` (an InputError with the first reasons), `StoreError` where the disk is full; whatever

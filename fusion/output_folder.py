@@ -12,7 +12,7 @@ from extractors.writable import check_writable_folder
 def check_output_folder(folder: Path, names: Iterable[str], *, ours: bool, inputs: Sequence[Path] = ()) -> None:
     """Whether files of these names may be written into `folder`, the value of `output`, asked before the work.
 
-    ours : whether what is there was written by an earlier run, and so may be replaced
+    ours   : whether what is there was written by an earlier run, and so may be replaced
     inputs : what is read meanwhile
 
     Raises InputError where the folder cannot be written to, holds files of these names that are not ours, or where an

@@ -283,7 +283,15 @@ def test_a_record_that_names_code_is_not_followed(workplace, emofuse, capsys, en
 
 @pytest.mark.parametrize(
     ("overrides", "hydra"),
-    [("- data.path=x.npz\n", None), ("- data.path=x.npz\n", "a: [b\n"), ("a: b\n", "hydra:\n"), ("- [\n", "hydra:\n")],
+    [
+        ("- data.path=x.npz\n", None),
+        ("- data.path=x.npz\n", "a: [b\n"),
+        ("- data.path=x.npz\n", ""),
+        ("- data.path=x.npz\n", "hydra: 3\n"),
+        ("a: b\n", "hydra:\n  job:\n    config_name: train\n"),
+        ("- {a: b}\n", "hydra:\n  job:\n    config_name: train\n"),
+        ("- [\n", "hydra:\n"),
+    ],
 )
 def test_a_damaged_record_is_told(workplace, emofuse, capsys, overrides, hydra):
     shutil.rmtree(workplace / "torn", ignore_errors=True)

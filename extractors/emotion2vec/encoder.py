@@ -15,6 +15,7 @@ from extractors.emotion2vec.budget import automatic_budget
 from extractors.emotion2vec.exact import full_float32
 from extractors.emotion2vec.network import PackedNetwork, unsupported
 from extractors.emotion2vec.packing import FIELD, GRAIN, Layout, count_frames, plan_packs
+from extractors.emotion2vec.transfer import to_device
 from extractors.emotion2vec.waves import pack_waves
 from extractors.errors import InputError
 
@@ -116,7 +117,7 @@ class PackedEncoder:
             with torch.inference_mode(), full_float32():
                 wave = pack_waves([waves[index] for index in pack], layout, self.device, normalize=self._normalize)
                 kept = self.network(wave, layout, numbers)
-                frames = kept[:, layout.frame_places.to(self.device)].float()
+                frames = kept[:, to_device(layout.frame_places, self.device)].float()
                 sizes = list(layout.frames)
                 if pool:
                     frames = torch.stack([part.mean(dim=1) for part in frames.split(sizes, dim=1)], dim=1)
@@ -125,9 +126,11 @@ class PackedEncoder:
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
-            if len(pack) == 1:
+            if len(pack) == 1 or layout.tokens <= GRAIN:  # there is nothing to halve
+                seconds = sum(layout.frames) / 50  # Hz
                 error.add_note(
-                    f"One utterance of {layout.frames[0] / 50:.0f} s alone exceeds the memory: cut it in windows."
+                    f"Not even {seconds:.1f} s of audio fit into what memory is left: free some of it, or cut long clips in "
+                    "windows."
                 )
                 raise
         # only here is the failed pack's memory free again: the exception held on to it

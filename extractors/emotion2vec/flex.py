@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from extractors.emotion2vec.packing import Layout
+from extractors.emotion2vec.transfer import to_device
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +88,8 @@ def block_mask(layout: Layout, device: torch.device, mask: Callable[..., Tensor]
     count = (high - low).to(torch.int32)
     run = (low[:, None] + torch.arange(tiles)[None, :]).clamp_max(tiles - 1).to(torch.int32)
     return BlockMask.from_kv_blocks(
-        count.to(device)[None, None],
-        run.to(device)[None, None],
+        to_device(count, device)[None, None],
+        to_device(run, device)[None, None],
         BLOCK_SIZE=BLOCK,
         mask_mod=mask,
         seq_lengths=(tokens, tokens),
@@ -102,4 +103,4 @@ def _owners(layout: Layout, device: torch.device) -> tuple[Tensor, Tensor]:
     for number, (start, stop) in enumerate(layout.spans):
         owner[start:stop] = number
         is_frame[start + layout.extra : stop] = True
-    return owner.to(device), is_frame.to(device)
+    return to_device(owner, device), to_device(is_frame, device)

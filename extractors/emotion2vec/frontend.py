@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from extractors.emotion2vec.linear import Norm, Target
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
 from extractors.emotion2vec.quantize import LOW
+from extractors.emotion2vec.transfer import to_device
 
 # frames whose convolutions run at a time
 CPU_CHUNK = 64  # what lies between two layers then fits the cache
@@ -121,13 +122,13 @@ class Frontend(nn.Module):
         """Frames in their places, positions added, extra tokens set: (units - 1, dim) -> (tokens, dim)."""
         device = features.device
         x = features.new_zeros(layout.tokens, features.shape[-1])
-        x[layout.frame_places.to(device)] = features[layout.frame_units.to(device)]
-        slots = layout.slot_places.to(device)
+        x[to_device(layout.frame_places, device)] = features[to_device(layout.frame_units, device)]
+        slots = to_device(layout.slot_places, device)
         position = x if self.position_norm is None else self.position_norm(x).index_fill_(0, slots, 0)
         for conv in self.positions:
             # zeros between the utterances again, as the next convolution expects around each of them
             position = conv(position).index_fill_(0, slots, 0)
         x += position
         if self.extra is not None:
-            x[layout.extra_places.to(device)] = self.extra.repeat(len(layout.frames), 1)
+            x[to_device(layout.extra_places, device)] = self.extra.repeat(len(layout.frames), 1)
         return x

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from extractors.emotion2vec.packing import FIELD, HOP, Layout
+from extractors.emotion2vec.transfer import to_device
 
 EPS = 1e-5  # torch's default, which FunASR's normalisation takes
 
@@ -48,7 +49,8 @@ def place_flat(flat: Tensor, lengths: Sequence[int], layout: Layout, *, normaliz
     True
     """
     device = flat.device
-    sizes = torch.tensor(lengths, device=device)
+    table = torch.tensor([list(lengths), [_seen(frames) for frames in layout.frames], list(layout.wave_starts)])
+    sizes, seen, starts = to_device(table, device)
     owner = torch.repeat_interleave(sizes, output_size=len(flat))  # utterance of each sample
     if normalize:
         wide = flat.double()
@@ -56,14 +58,13 @@ def place_flat(flat: Tensor, lengths: Sequence[int], layout: Layout, *, normaliz
         wide *= (_means(wide.square(), sizes) + EPS).rsqrt()[owner]
         flat = wide.float()
     within = torch.arange(len(flat), device=device) - (sizes.cumsum(0) - sizes)[owner]
-    seen = within < torch.tensor([_seen(frames) for frames in layout.frames], device=device)[owner]
-    # what no frame sees goes to a place past the end: picking the rest out by the mask would wait for the GPU
-    place = torch.where(seen, within + torch.tensor(layout.wave_starts, device=device)[owner], layout.samples)
+    # what no frame sees goes to a place past the end: picking the rest out by a mask would wait for the GPU
+    place = torch.where(within < seen[owner], within + starts[owner], layout.samples)
     return flat.new_zeros(layout.samples + 1).index_put_((place,), flat)[:-1]
 
 
 def _means(x: Tensor, sizes: Tensor) -> Tensor:
-    return torch.segment_reduce(x, "mean", lengths=sizes)
+    return torch.segment_reduce(x, "mean", lengths=sizes, unsafe=True)  # or it would wait to look at the sizes
 
 
 def _seen(frames: int) -> int:

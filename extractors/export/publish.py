@@ -21,7 +21,7 @@ HINT = "Nothing is ever overwritten. Set export.path to another folder, or move 
 
 def refuse_existing(folder: Path, names: Iterable[str]) -> None:
     """Raise InputError with all of `names` that are in `folder` already, or where nothing can be written there."""
-    check_writable_folder(folder, "export.path")
+    check_writable_folder(folder, "export.path", beside=True)
     there = names_in(folder)
     if taken := [name for name in names if name in there]:
         raise InputError(f"export: {len(taken):,} of these files are in {folder} already", taken, HINT)

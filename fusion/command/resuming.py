@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import ListConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -55,16 +55,18 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
 def _recorded(folder: Path) -> tuple[list[str], str]:
     """The overrides that a run was started with, without `resume`, and the name of its configuration."""
     try:
-        overrides = OmegaConf.load(folder / OVERRIDES)
+        overrides = OmegaConf.to_container(OmegaConf.load(folder / OVERRIDES))  # interpolations are Hydra's to resolve
         name = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.job.config_name")
-        if not isinstance(overrides, ListConfig):
-            raise ValueError(f"{OVERRIDES}: expected a list")
+        if not isinstance(overrides, list) or not all(isinstance(entry, str) for entry in overrides):
+            raise ValueError(f"{OVERRIDES}: expected a list of settings")
+        if not isinstance(name, str):
+            raise ValueError(f"{HYDRA}: it names no configuration")
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
         raise InputError(
             f"resume={folder}: the record of its settings cannot be read: {error}",
             hint=f"Give the settings of that run again, and resume={folder} with them.",
         ) from None
-    return [str(entry) for entry in overrides if not str(entry).startswith("resume=")], str(name)
+    return [entry for entry in overrides if not entry.startswith("resume=")], name
 
 
 def _could_run_code(override: str) -> bool:

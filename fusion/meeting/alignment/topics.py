@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -50,7 +51,8 @@ def topics_by_change(
         start_s, end_s = part[0].start_s, max(piece.end_s for piece in part)
         if number < len(parts):
             end_s = min(end_s, parts[number][0].start_s)
-        time = Citation("time", f"{clock(start_s)}–{clock(end_s)}", start_s, end_s)
+        shown = "–".join(clock(math.floor(at)) for at in (start_s, end_s))  # cut, as times are cited
+        time = Citation("time", shown, start_s, end_s)
         drafts.append(
             Draft(f"Topic {number}: {title}" if title else f"Topic {number}", kind="topic", citations=(time,))
         )

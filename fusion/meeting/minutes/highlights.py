@@ -83,7 +83,8 @@ def _drafts(groups: list[tuple[str, list[Highlight]]], guess: Unit) -> Iterator[
             scale = 1e-3 if (highlight.unit or guess) == "ms" else 1.0
             start_s = highlight.start * scale
             end_s = None if highlight.end is None or highlight.end <= highlight.start else highlight.end * scale
-            text = clock(start_s) if end_s is None else f"{clock(start_s)}–{clock(end_s)}"
+            # cut, not rounded: what is cited must not begin after what was said
+            text = "–".join(clock(math.floor(at)) for at in (start_s, end_s) if at is not None)
             yield Draft(highlight.text, citations=(Citation("time", text, start_s, end_s),))
 
 

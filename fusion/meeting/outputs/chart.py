@@ -119,7 +119,7 @@ def chart_of(meeting: Meeting, row_at: dict[str, str]) -> Chart:
         for number, alert in enumerate(meeting.alerts, start=1)
     ]
     step = tick_step(meeting.duration_s)
-    ticks = [(x(at), clock(at)) for at in np.arange(0, meeting.duration_s + 1e-9, step).tolist()]
+    ticks = [(x(at), clock(at, tenths=step < 1)) for at in np.arange(0, meeting.duration_s + 1e-9, step).tolist()]
     return Chart(
         WIDTH, height, LEFT, y(0), VALENCE, ticks, bands, means, _curve(meeting, x, y), lanes, topics, under, alerts
     )

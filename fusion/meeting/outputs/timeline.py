@@ -72,8 +72,9 @@ def draw_timeline(meeting: Meeting, path: Path) -> Path:
             axes[1].set_yticks(range(len(shown)), shown)
         if meeting.topics:
             _topics(axes[-1], meeting.topics)
-        axes[-1].xaxis.set_major_locator(MultipleLocator(tick_step(meeting.duration_s)))
-        axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
+        step = tick_step(meeting.duration_s)
+        axes[-1].xaxis.set_major_locator(MultipleLocator(step))
+        axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds, tenths=step < 1)))
         axes[-1].set_xlim(0, max(meeting.duration_s, 1.0))
         axes[-1].set_xlabel("time")
         figure.suptitle(meeting.title, fontsize=10, x=0.01, ha="left", parse_math=False)

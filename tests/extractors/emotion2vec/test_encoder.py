@@ -238,7 +238,7 @@ def pack_sizes(
 
     def hook(_: nn.Module, inputs: tuple[Tensor, Layout, Any]) -> None:
         if inputs[1].tokens > limit:
-            raise error
+            raise type(error)(f"{error}: {inputs[1].tokens} tokens")
         sizes.append(inputs[1].tokens)
 
     return sizes, encoder.network.register_forward_pre_hook(hook)
@@ -273,6 +273,15 @@ def test_one_utterance_that_never_fits_is_an_error(module: Any) -> None:
     pack_sizes(encoder, limit=100)
     with pytest.raises(torch.OutOfMemoryError):
         encoder.encode(make_waves([64_000, 400]))
+
+
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, CUBLAS], ids=["torch", "cublas"])
+def test_no_memory_at_all_is_an_error_and_not_tried_for_ever(module: Any, error: RuntimeError) -> None:
+    encoder = PackedEncoder(module)
+    pack_sizes(encoder, limit=0, error=error)
+    with pytest.raises(type(error)) as caught:
+        encoder.encode(make_waves([400, 400, 800]))
+    assert "free some of it" in "".join(caught.value.__notes__)
 
 
 def test_other_errors_are_not_taken_for_it(module: Any) -> None:

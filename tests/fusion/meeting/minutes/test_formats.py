@@ -135,3 +135,11 @@ def test_five_megabytes_in_one_line_are_one_item() -> None:
     minutes = parse_minutes("word " * 1_000_000, format="markdown")
     assert len(minutes.items) == 1
     assert time.perf_counter() - begun < 10
+
+
+def test_highlights_are_cited_from_before_they_were_said_and_read_back() -> None:
+    found = parse_minutes(json.dumps([{"text": "Prices go up", "start": 59.6, "end": 60.4}]))
+    (item,) = found.items
+    assert [citation.text for citation in item.citations] == ["0:59–1:00"]
+    again = parse_minutes(annotate_markdown(found, {}))
+    assert [(c.start_s, c.end_s) for c in again.items[0].citations] == [(59.0, 60.0)]

@@ -10,6 +10,7 @@ from matplotlib import image
 
 from fusion.meeting.manners import Manners
 from fusion.meeting.meeting import publish
+from fusion.meeting.outputs.chart import chart_of
 from fusion.meeting.outputs.timeline import GAP, draw_timeline, smooth_valence
 
 
@@ -52,3 +53,11 @@ def test_one_utterance_and_twelve_speakers_in_four_hours_both_draw(meeting, tmp_
         for i in range(2880)
     )
     draw_timeline(replace(wide(meeting), estimates=many, duration_s=4 * 3600.0), tmp_path / "many.png")
+
+
+@pytest.mark.parametrize("duration", [0.7, 4.0, 50.0, 3600.0])
+def test_every_mark_of_time_says_another_time(meeting, duration):
+    published = publish(replace(meeting, duration_s=duration))
+    chart = chart_of(published, {one.utterance.id: "row" for one in published.estimates})
+    said = [text for _, text in chart.ticks]
+    assert 2 <= len(set(said)) == len(said) <= 11
