@@ -17,8 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from extractors.emotion2vec.architecture import build_module
 from extractors.emotion2vec.encoder import PackedEncoder
+from extractors.emotion2vec.exact import full_float32
 from extractors.emotion2vec.packing import Layout, count_frames
 from extractors.emotion2vec.synthetic import random_model_conf
+from extractors.emotion2vec.waves import pack_waves
 from extractors.errors import InputError
 
 TOLERANCE = 1e-4  # of a frame's values, which layer norm keeps around 1; ten times what is seen
@@ -374,3 +376,21 @@ def test_on_cuda_too(module: Any) -> None:
     for precision in ("bfloat16", "float16"):
         found = torch.stack(PackedEncoder(module, device="cuda", precision=precision).encode(waves, pool=True))  # type: ignore[arg-type]
         assert torch.cosine_similarity(found, expected).min() > 0.999
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_a_pack_is_set_going_without_waiting_for_the_gpu(module: Any) -> None:
+    waves = make_waves([400, 16_000, 5 * 16_000, 1_000])
+    encoder = PackedEncoder(module, device="cuda")
+    expected = encoder.encode(waves)  # what the first call compiles may wait
+    layout = Layout(tuple(count_frames(len(wave)) for wave in waves), encoder.network.slots, encoder.network.extra)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.inference_mode(), full_float32():
+            packed = pack_waves(waves, layout, encoder.device, normalize=True)
+            found = encoder.network(packed, layout, [encoder.num_layers - 1])
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    start, stop = layout.frame_spans[2]
+    torch.testing.assert_close(found[0, start:stop].cpu(), expected[2], atol=TOLERANCE, rtol=0)
