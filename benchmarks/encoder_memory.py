@@ -12,6 +12,7 @@ file has them and as the products want them, is told apart. Linux only.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import tempfile
@@ -96,6 +97,7 @@ def _peak(model: Path, paths: Sequence[Path], store: Path, precision: str) -> di
     extractor = Emotion2vecExtractor(str(model), device="auto", precision=precision)  # type: ignore[arg-type]
     _ = extractor.fingerprint  # waits for the hash of the weights, which reads the whole file
     loaded = _process_gib()
+    gc.collect()  # lets go of the file's mapping, which would count where the peak begins anew
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # from here on the peak is that of encoding
     clips = [Clip(path.stem, audio=path) for path in paths]
     summary = extract_to_store(clips, extractor, EmbeddingStore(store))

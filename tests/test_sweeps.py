@@ -81,6 +81,7 @@ def results(folder: Path) -> dict:
     return json.loads((folder / "results.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_job_has_a_folder_and_a_line(swept):
     table = rows(swept)
     assert [(row["head"], row["seed"], row["status"]) for row in table] == [
@@ -92,11 +93,13 @@ def test_every_job_has_a_folder_and_a_line(swept):
         assert float(row["validation_ua"]) == pytest.approx(np.mean(validation))
 
 
+@pytest.mark.slow
 def test_a_jobs_log_says_which_of_how_many_it_is(swept):
     for number in range(4):
         assert (swept / f"{number}" / "train.log").read_text().startswith(f"job {number + 1} of 4\n")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_comparison_test_the_same_rows(swept):
     tested = {
         tuple(line.split(",")[0] for line in (swept / n / "predictions.csv").read_text().splitlines()) for n in "0123"
@@ -105,6 +108,7 @@ def test_jobs_of_a_comparison_test_the_same_rows(swept):
     assert results(swept / "0")["test"] != results(swept / "1")["test"], "another seed, other weights"
 
 
+@pytest.mark.slow
 def test_the_best_configuration_repeats_its_figures(swept, train, workplace):
     command = (swept / "experiment" / "best.yaml").read_text().splitlines()[1]
     assert command == "# emofuse train --config-dir swept experiment=best"
@@ -123,6 +127,7 @@ def test_the_best_configuration_repeats_its_figures(swept, train, workplace):
     }
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_sweep_in_it_is_refused(swept, train, capsys):
     before = (swept / "sweep.csv").read_bytes()
     assert train("-m", *QUICK, "seed=7", "hydra.sweep.dir=swept") == 2
@@ -130,6 +135,7 @@ def test_a_folder_with_a_sweep_in_it_is_refused(swept, train, capsys):
     assert (swept / "sweep.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_one_job_that_fails_does_not_take_the_others_along(train, workplace, capsys):
     assert train("-m", *QUICK, "data.path=nothing.npz,x.npz", "hydra.sweep.dir=partly") == 2
     assert "nothing.npz" in capsys.readouterr().err

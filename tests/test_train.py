@@ -134,6 +134,7 @@ def npz(path: Path, rng: np.random.Generator, **changes) -> None:
     np.savez(path, **{name: array for name, array in (arrays | changes).items() if array is not None})
 
 
+@pytest.mark.slow
 def test_cross_validation_over_vectors_that_are_there_already(workplace, emofuse):
     npz(workplace / "x.npz", np.random.default_rng(0))
     status = emofuse(
@@ -231,6 +232,7 @@ def test_a_broken_file_costs_its_own_row_and_says_so(trained, workplace, emofuse
     assert "[/]none" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_text_alone_asks_for_no_audio(workplace, emofuse):
     rows = pd.read_csv(workplace / "calls.csv", dtype=str)
     rows["audio"] = "gone/" + rows["id"] + ".wav"
@@ -243,6 +245,7 @@ def test_text_alone_asks_for_no_audio(workplace, emofuse):
     assert set(json.loads((workplace / "text_only" / "results.json").read_text())["test"]) == {"text"}
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_resume_alone_does(workplace, emofuse, monkeypatch, capsys):
     """Lightning makes a bare exit of it. The recorded settings are those of the run that goes on."""
     npz(workplace / "stop.npz", np.random.default_rng(1))

@@ -298,6 +298,7 @@ def test_what_the_manifest_raises_comes_out(store):
 # -- memory -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_however_long_the_manifest(tmp_path, store, monkeypatch):
     """However slow the encoder, decoding stays a bounded way ahead, and so does the reading of the manifest."""
     budget, workers, count = 2.0, 2, 400
@@ -421,6 +422,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, store):
     assert rows(store) == kept >= 10
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_of_one_store(tmp_path, store):
     clips = write_clips(tmp_path / "wav", 60)
     code = """

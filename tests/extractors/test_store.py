@@ -371,6 +371,7 @@ def finish(process):
     return out.decode()
 
 
+@pytest.mark.slow
 def test_processes_may_make_and_fill_the_same_table_at_once(store):
     code = """
         print("ready", flush=True)

@@ -115,6 +115,7 @@ def test_help_names_every_verb(emofuse):
     assert all(verb in said for verb in VERBS)
 
 
+@pytest.mark.slow
 def test_the_shell_sees_the_exit_status(tmp_path):
     command = [sys.executable, "-m", "train", "data.path=nothing.csv"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)

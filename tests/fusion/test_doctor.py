@@ -106,6 +106,7 @@ def test_a_model_that_is_not_here_is_a_warning_until_it_is_needed(doctor, monkey
     assert found["against FunASR: comparison"]["status"] == "fail"
 
 
+@pytest.mark.slow
 def test_verify_compares_with_funasr(doctor, tiny):
     status, said, found = doctor(f"speech.model={tiny}", "modalities=[speech]", "verify=true", "speech.loudness=-23")
     assert status == 0

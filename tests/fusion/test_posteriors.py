@@ -133,6 +133,7 @@ def test_unnamed_classes_end_with_a_reason(emofuse, capsys):
     assert "must name the class of each number" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_head_of_vectors_may_be_trained_on_class_outputs_too(emofuse, workplace):
     status = emofuse("train", *GIVEN, "head=gated", "trainer=cpu", "trainer.max_epochs=3", "hydra.run.dir=gated")
     assert status == 0

@@ -305,6 +305,7 @@ def test_resume_points_are_spaced(table: FeatureTable, fold: Fold, recipe: Recip
     assert not (tmp_path / "long" / LAST).exists()
 
 
+@pytest.mark.slow
 def test_mosi_text_learns_and_fusion_holds(shared_data: Path, recipe: Recipe, part: Part, toy_table: ToyTable) -> None:
     """The published split: text alone near 0.757 with logistic regression, and fusion not below it by more than noise."""
     path = shared_data / "mosi" / "mosi_utterance.npz"

@@ -75,6 +75,7 @@ def test_the_block_mask_has_the_tiles_that_hold_a_pair_and_no_others(layout: Lay
     assert torch.equal(tiles, needed)
 
 
+@pytest.mark.slow
 def test_packs_of_any_kind_share_one_compilation() -> None:
     """On CUDA each compilation takes seconds; after a few of them torch gives up, and the whole table is laid out."""
     compiler = torch._dynamo.testing.CompileCounter()

@@ -201,6 +201,7 @@ def test_a_configuration_cannot_point_outside_the_folder(folder: Path) -> None:
         load_model(folder)
 
 
+@pytest.mark.slow
 def test_the_process_is_left_as_it_was(checkpoint: Path) -> None:
     """FunASR's AutoModel reseeds, sets threads to 4, root logging to INFO, and prints; `import funasr` alone sets
     HYDRA_FULL_ERROR and silences all warnings."""

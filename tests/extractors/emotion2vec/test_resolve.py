@@ -223,6 +223,7 @@ def ask(names: list[str], tmp_path: Path, **environment: str) -> subprocess.Comp
     )
 
 
+@pytest.mark.slow
 def test_downloads_by_the_hubs_own_clients(checkpoint: Path, tmp_path: Path) -> None:
     """Against a server on this machine that speaks both hubs' protocols and has the second model on one of them only."""
     with serve_hubs({"iic/emotion2vec_plus_seed": checkpoint, "emotion2vec/emotion2vec_plus_base": checkpoint}) as url:
@@ -242,6 +243,7 @@ def test_downloads_by_the_hubs_own_clients(checkpoint: Path, tmp_path: Path) -> 
         assert (folder / "model.pt").read_bytes() == (checkpoint / "model.pt").read_bytes()
 
 
+@pytest.mark.slow
 def test_unreachable_hubs_fail_soon_and_say_so(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9"  # the discard port, closed
     done = ask(["emotion2vec_plus_seed"], tmp_path, MODELSCOPE_ENDPOINT=nobody, HF_ENDPOINT=nobody)

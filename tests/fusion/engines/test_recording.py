@@ -45,7 +45,9 @@ class Played:
         monkeypatch.setattr(passes, "RECORDED_AFTER", 1)
 
 
-@pytest.mark.parametrize("head", POOLED)
+@pytest.mark.parametrize(
+    "head", [pytest.param(head, marks=() if head == "gated" else pytest.mark.slow) for head in POOLED]
+)
 def test_played_back_as_worked_out(
     head: str,
     table: FeatureTable,
@@ -178,6 +180,7 @@ def test_the_faster_products_are_found_whoever_asks_first() -> None:
     assert products.usable() == there
 
 
+@pytest.mark.slow
 def test_a_worker_keeps_what_it_frees() -> None:
     """In a process of its own, because it is for good."""
     code = (

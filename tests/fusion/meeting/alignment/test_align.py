@@ -39,6 +39,7 @@ def test_sentences_of_the_summaries_find_their_spans(es2011a: Meeting, minilm: S
     assert coverage(aligned).warning is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoded", [True, False])
 def test_minutes_of_another_meeting_mostly_find_nothing_and_that_is_said(
     es2011a: Meeting, minilm: SentenceTransformerExtractor, encoded: bool

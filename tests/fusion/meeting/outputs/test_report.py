@@ -163,6 +163,7 @@ def test_one_utterance_and_none_make_a_report(browser, meeting, tmp_path, count)
     assert page.eval("document.querySelectorAll('section').length") == 5
 
 
+@pytest.mark.slow
 def test_twelve_speakers_in_four_hours_open(browser, meeting, tmp_path):
     values = ValenceMap("mine", {"angry": -1.0, "happy": 1.0})
     rng = np.random.default_rng(0)
