@@ -272,7 +272,19 @@ def test_ctrl_c_says_how_to_go_on_and_resume_alone_does(workplace, emofuse, monk
     assert "data.path: expected a value" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("entry", ["head._target_=os.system", "--config-dir=evil", "hydra.searchpath=[file://evil]"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "head._target_=os.system",
+        "--config-dir=evil",
+        "hydra.searchpath=[file://evil]",
+        "head=../../evil",
+        "+head=../../evil",
+        "experiment=/evil",
+        "head=${oc.env:EVIL}",
+        "../evil@head=evil",
+    ],
+)
 def test_a_record_that_names_code_is_not_followed(workplace, emofuse, capsys, entry):
     folder = workplace / "foreign"
     (folder / "fits").mkdir(parents=True, exist_ok=True)

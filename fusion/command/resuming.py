@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from extractors.errors import InputError
 
 log = logging.getLogger(__name__)
 
+PLAIN_KEY = re.compile(r"[A-Za-z_][\w.-]*")
+NO_CHOICE = re.compile(r"[/\\$]|\.\.")  # a path, or what may become one
 OVERRIDES, HYDRA = ".hydra/overrides.yaml", ".hydra/hydra.yaml"  # in a run's folder, written by Hydra
 
 
@@ -70,8 +73,12 @@ def _recorded(folder: Path) -> tuple[list[str], str]:
 
 
 def _could_run_code(override: str) -> bool:
-    """An option of Hydra, a setting of it (where it looks for configurations), or a class by its name."""
-    return override.startswith("-") or override.lstrip("+~").startswith("hydra") or "_target_" in override
+    """An option of Hydra, a setting of it (where it looks for configurations), a class by its name, or a choice that is no
+    plain name: `head=../../evil` would be read from a file beside conf/, and that file may name a class."""
+    key, _, value = override.lstrip("+~").partition("=")
+    if not PLAIN_KEY.fullmatch(key) or key.startswith("hydra") or "_target_" in override:
+        return True
+    return "." not in key and NO_CHOICE.search(value) is not None
 
 
 def _started_in(folder: Path) -> str | None:
