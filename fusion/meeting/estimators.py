@@ -78,7 +78,7 @@ class BundleEstimator:
     def estimate(
         self, clips: Sequence[Clip], store: EmbeddingStore, *, decoded: Sequence[DecodedFile] = ()
     ) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why. `decoded` are not decoded again."""
+        """An opinion a clip, in their order; what cannot be used says why. Files that are `decoded` are not read again."""
         shown = [
             replace(
                 clip,
@@ -128,7 +128,7 @@ class ClassEstimator:
     def estimate(
         self, clips: Sequence[Clip], store: EmbeddingStore, *, decoded: Sequence[DecodedFile] = ()
     ) -> list[Opinion]:
-        """An opinion a clip, in their order; what cannot be used says why. `decoded` are not decoded again."""
+        """An opinion a clip, in their order; what cannot be used says why. Files that are `decoded` are not read again."""
         summary = extract_to_store(clips, self.extractor, store, max_failed=1.0, decoded=decoded)
         reasons = {failure.id: failure.reason for failure in summary.failed}
         keys = [key for key in summary.keys if key is not None]
